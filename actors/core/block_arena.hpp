@@ -1,0 +1,109 @@
+#pragma once
+
+#include "actors/core/result.hpp"
+#include "actors/core/units.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace ezio
+{
+
+class block_arena;
+
+/// A counted reference to one 16 KiB page-aligned block of the arena. Movable, copyable (one atomic
+/// increment), thread-safe like shared_ptr. A block is written only by the one who allocated it, before it is
+/// shared.
+class block_ref
+{
+public:
+	block_ref() = default;
+	block_ref(block_ref const &other);
+	block_ref(block_ref &&other) noexcept
+		: m_arena(std::exchange(other.m_arena, nullptr)), m_index(other.m_index)
+	{
+	}
+	block_ref &operator=(block_ref other) noexcept
+	{
+		std::swap(m_arena, other.m_arena);
+		std::swap(m_index, other.m_index);
+		return *this;
+	}
+	~block_ref();
+
+	explicit operator bool() const { return m_arena != nullptr; }
+	std::byte *data() const;
+	/// Gives the reference away as a bare pointer: someone must call block_arena::release_pointer with it (or
+	/// with any pointer into the block) once.
+	std::byte *detach();
+	/// Number of references at this moment: for eviction decisions and tests.
+	std::uint32_t use_count() const;
+
+private:
+	friend class block_arena;
+	block_ref(block_arena *arena, std::uint32_t index) : m_arena(arena), m_index(index) {}
+	block_arena *m_arena = nullptr;
+	std::uint32_t m_index = 0;
+};
+
+/// What a block is wanted for. Receiving may take the last block; everything else leaves a reserve for it, so
+/// that data from peers can always land.
+enum class block_purpose : std::uint8_t { receive, read };
+
+/// The one memory budget: an address range of 16 KiB blocks of which at most capacity are in use. Never grows
+/// beyond it and never aborts: allocation fails instead. Blocks above the capacity are given back to the
+/// system as they fall free. All methods are thread-safe.
+class block_arena
+{
+public:
+	/// Reserves address space (no memory yet) for @p blocks_max blocks. Fails if the system refuses (mmap).
+	static result<std::unique_ptr<block_arena>> create(
+		std::uint32_t capacity_blocks, std::uint32_t blocks_max);
+	~block_arena();
+	block_arena(block_arena const &) = delete;
+	block_arena &operator=(block_arena const &) = delete;
+
+	/// An empty reference if the budget is exhausted for that purpose.
+	block_ref allocate(block_purpose purpose);
+	/// Drops the reference that detach() gave away. @p pointer may point anywhere into the block.
+	void release_pointer(std::byte const *pointer);
+	/// Does the pointer lie in the arena?
+	bool owns(std::byte const *pointer) const;
+
+	/// Changes the budget, within blocks_max. Growing is immediate; when shrinking, free memory goes back to
+	/// the system at once and the rest as blocks fall free.
+	void set_capacity(std::uint32_t capacity_blocks);
+	std::uint32_t capacity_blocks() const { return m_capacity.load(std::memory_order_relaxed); }
+	std::uint32_t blocks_max() const { return m_blocks_max; }
+	/// Blocks referenced by anyone now.
+	std::uint32_t used_blocks() const { return m_used.load(std::memory_order_relaxed); }
+	/// Blocks kept for receiving: capacity / 8, at least 64.
+	std::uint32_t reserve_blocks() const;
+	/// Touches up to @p blocks free blocks so that their first use costs nothing. Slow: call it from a thread
+	/// that may block.
+	void prefault(std::uint32_t blocks);
+
+private:
+	friend class block_ref;
+	block_arena(
+		std::byte *base, std::size_t mapped_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max);
+	void retain(std::uint32_t index);
+	void release(std::uint32_t index);
+
+	std::byte *m_base;
+	std::size_t m_mapped_bytes;
+	std::uint32_t m_blocks_max;
+	std::atomic<std::uint32_t> m_capacity;
+	std::atomic<std::uint32_t> m_used{0};
+	std::unique_ptr<std::atomic<std::uint32_t>[]> m_references; ///< one per block
+	std::mutex m_mutex;
+	std::vector<std::uint32_t> m_warm; ///< free and backed by memory; guarded by m_mutex
+	std::vector<std::uint32_t> m_cold; ///< free and given back; guarded by m_mutex
+	std::uint32_t m_fresh = 0;         ///< first block never used; guarded by m_mutex
+};
+
+} // namespace ezio

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "actors/core/result.hpp"
+#include "actors/core/units.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+
+namespace ezio
+{
+
+/// One buffer of a scattered transfer. The bytes belong to the caller and must outlive the call.
+struct write_buffer {
+	std::byte const *data = nullptr;
+	std::size_t size_bytes = 0;
+};
+struct read_buffer {
+	std::byte *data = nullptr;
+	std::size_t size_bytes = 0;
+};
+
+/// What is known of an opened device or image file.
+struct device_geometry {
+	std::uint64_t size_bytes = 0;           ///< block device: its size; regular file: st_size
+	std::uint32_t logical_sector_bytes = 1; ///< unit of addressing; 1 for regular files
+	bool is_block_device = false;
+	bool is_direct = false; ///< transfers that are aligned bypass the page cache
+	bool is_rotational = false;
+};
+
+/// The one door through which bytes reach a device. A transfer either moves every byte or returns an error
+/// that names operation, device, offset, length and errno; there is no short success. Buffers may have any
+/// size and alignment: what direct I/O cannot carry goes through a buffered handle, inside.
+///
+/// One object is used by one thread at a time. Several objects may be open on one device.
+class block_device
+{
+public:
+	virtual ~block_device() = default;
+
+	virtual device_geometry const &geometry() const = 0;
+	virtual std::string const &path() const = 0;
+
+	/// Fills all buffers from consecutive bytes starting at @p offset_bytes.
+	virtual result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) = 0;
+	/// Writes all buffers to consecutive bytes starting at @p offset_bytes.
+	virtual result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) = 0;
+	/// Returns when everything written through this object is on stable storage (fdatasync(2)). A failure is
+	/// final: the kernel may have dropped the data and forgotten, so what was written since the last success
+	/// is not to be trusted.
+	virtual result<void> flush() = 0;
+};
+
+enum class device_access : std::uint8_t { read_only, read_write };
+
+/// Opens handles on one claimed device. A claim is what keeps others away: it holds the exclusive handle
+/// (O_EXCL on block devices, an advisory lock on files) as long as it lives. Thread-safe.
+class device_claim
+{
+public:
+	virtual ~device_claim() = default;
+	virtual std::string const &path() const = 0;
+	virtual device_access access() const = 0;
+	virtual device_geometry const &geometry() const = 0;
+	/// A new handle for one thread.
+	virtual result<std::unique_ptr<block_device>> open_handle() = 0;
+};
+
+} // namespace ezio

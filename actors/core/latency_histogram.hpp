@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace ezio
+{
+
+/// Durations in buckets that double from 1 microsecond to over an hour. One writer or many, any reader;
+/// relaxed atomics, so that recording costs one addition.
+class latency_histogram
+{
+public:
+	static constexpr std::size_t buckets = 33;
+
+	void record(std::chrono::nanoseconds duration);
+
+	struct summary {
+		std::uint64_t count = 0;
+		std::uint64_t p50_us = 0; ///< upper bound of the bucket that holds the percentile
+		std::uint64_t p95_us = 0;
+		std::uint64_t p99_us = 0;
+		std::uint64_t max_us = 0; ///< exact
+	};
+	summary summarize() const;
+
+private:
+	std::array<std::atomic<std::uint64_t>, buckets> m_counts{};
+	std::atomic<std::uint64_t> m_max_us{0};
+};
+
+} // namespace ezio

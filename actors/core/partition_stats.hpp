@@ -1,0 +1,34 @@
+#pragma once
+
+#include "actors/core/latency_histogram.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace ezio
+{
+
+/// Counters of one disk partition, written by its thread (relaxed) and read by anyone at any time, so that
+/// asking never waits for a device. Bytes and operations count from the start of the daemon.
+struct partition_stats {
+	std::atomic<std::uint64_t> cache_hits{0};   ///< blocks of read and hash jobs found in the cache
+	std::atomic<std::uint64_t> cache_misses{0}; ///< blocks that had to be read from the device
+	std::atomic<std::uint64_t> read_ops{0};
+	std::atomic<std::uint64_t> read_bytes{0};
+	std::atomic<std::uint64_t> write_ops{0}; ///< calls of write_at
+	std::atomic<std::uint64_t> write_bytes{0};
+	std::atomic<std::uint64_t> blocks_written{0}; ///< blocks_written / write_ops is the coalescing factor
+	std::atomic<std::uint64_t> hashed_bytes{0};
+	std::atomic<std::uint64_t> syncs{0};
+	std::atomic<std::uint64_t> errors{0};
+	std::atomic<std::uint64_t> blocks_clean{0}; ///< gauge
+	std::atomic<std::uint64_t> blocks_dirty{0}; ///< gauge
+	std::atomic<std::uint64_t> jobs_waiting{0}; ///< gauge: reads waiting for a free block
+	std::atomic<std::uint64_t> queue_depth{0};  ///< gauge: jobs submitted and not finished
+	latency_histogram read_latency;
+	latency_histogram write_latency;
+	latency_histogram hash_latency; ///< from submission to digest
+	latency_histogram sync_latency;
+};
+
+} // namespace ezio

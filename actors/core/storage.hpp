@@ -1,0 +1,72 @@
+#pragma once
+
+#include "actors/core/block_device.hpp"
+#include "actors/core/extent_map.hpp"
+#include "actors/core/units.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace ezio
+{
+
+/// One torrent's payload on one device: what partitions need to know of it. Shared by jobs (never named by an
+/// index, since jobs can outlive libtorrent's). Immutable but for the failure, which is guarded by its mutex.
+class storage
+{
+public:
+	storage(storage_id id, std::string info_hash, piece_geometry pieces, extent_map extents,
+		std::shared_ptr<device_claim> claim)
+		: m_id(id), m_info_hash(std::move(info_hash)), m_pieces(pieces), m_extents(std::move(extents)),
+		  m_claim(std::move(claim))
+	{
+	}
+
+	storage_id id() const { return m_id; }
+	/// Hexadecimal info-hash: the torrent's name in events and errors.
+	std::string const &info_hash() const { return m_info_hash; }
+	piece_geometry const &pieces() const { return m_pieces; }
+	extent_map const &extents() const { return m_extents; }
+	device_claim &claim() const { return *m_claim; }
+
+	/// True once a write or a flush failed: no write is tried any more until the failure is cleared.
+	bool has_failed() const { return m_has_failed.load(std::memory_order_acquire); }
+	/// Records a failure; true if it is the first, which is the one to report.
+	bool fail(error e)
+	{
+		std::lock_guard const lock(m_mutex);
+		if (m_failure)
+			return false;
+		m_failure = std::move(e);
+		m_has_failed.store(true, std::memory_order_release);
+		return true;
+	}
+	std::optional<error> failure() const
+	{
+		std::lock_guard const lock(m_mutex);
+		return m_failure;
+	}
+	/// The operator says that the cause is gone.
+	void clear_failure()
+	{
+		std::lock_guard const lock(m_mutex);
+		m_failure.reset();
+		m_has_failed.store(false, std::memory_order_release);
+	}
+
+private:
+	storage_id m_id;
+	std::string m_info_hash;
+	piece_geometry m_pieces;
+	extent_map m_extents;
+	std::shared_ptr<device_claim> m_claim;
+	std::atomic<bool> m_has_failed{false};
+	mutable std::mutex m_mutex;
+	std::optional<error> m_failure; ///< guarded by m_mutex
+};
+
+} // namespace ezio

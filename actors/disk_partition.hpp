@@ -1,0 +1,30 @@
+#pragma once
+
+#include "actors/messages.hpp"
+
+#include <memory>
+
+namespace ezio
+{
+
+/// What a partition is made of. Shared parts outlive the actor.
+struct disk_partition_config {
+	std::uint32_t index = 0;
+	block_arena *arena = nullptr;
+	hash_dispatcher *hashers = nullptr;
+	partition_stats *stats = nullptr;
+	engine_limits limits;
+};
+
+struct disk_partition_state {
+	std::unique_ptr<partition_engine> engine;
+	bool is_tick_pending = false;
+	static inline char const *name = "disk_partition";
+};
+
+/// Thin shell round a partition_engine: the only place of the daemon where blocking device I/O happens. Spawn
+/// it detached; tests spawn it on the test scheduler.
+disk_partition_actor::behavior_type disk_partition(
+	disk_partition_actor::stateful_pointer<disk_partition_state> self, disk_partition_config config);
+
+} // namespace ezio

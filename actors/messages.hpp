@@ -1,0 +1,162 @@
+#pragma once
+
+#include "actors/core/disk_job.hpp"
+#include "actors/core/partition_engine.hpp"
+#include "actors/core/partition_stats.hpp"
+#include "actors/core/piece_digest.hpp"
+#include "actors/core/result.hpp"
+#include "actors/core/torrent_session.hpp"
+#include "actors/events.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ezio
+{
+
+// Verbs. Matched by type, sent as ::value. At most ten characters each.
+using flush_atom = caf::atom_constant<caf::atom("flush")>;
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using stop_atom = caf::atom_constant<caf::atom("stop")>;
+using limits_atom = caf::atom_constant<caf::atom("limits")>;
+using add_atom = caf::atom_constant<caf::atom("add")>;
+using pause_atom = caf::atom_constant<caf::atom("pause")>;
+using resume_atom = caf::atom_constant<caf::atom("resume")>;
+using remove_atom = caf::atom_constant<caf::atom("remove")>;
+using verify_atom = caf::atom_constant<caf::atom("verify")>;
+using announce_atom = caf::atom_constant<caf::atom("announce")>;
+using peers_atom = caf::atom_constant<caf::atom("peers")>;
+using status_atom = caf::atom_constant<caf::atom("status")>;
+using stats_atom = caf::atom_constant<caf::atom("stats")>;
+using setting_atom = caf::atom_constant<caf::atom("setting")>;
+using wakeup_atom = caf::atom_constant<caf::atom("wakeup")>;
+
+// In-process only: each owns jobs that hold buffers and callbacks. Destroyed unread, a batch would lose them,
+// so partitions and hashers are stopped by a message of normal priority, behind everything sent before.
+
+/// Jobs for one partition, in order. Owner: the receiver, who empties it.
+struct job_batch_data {
+	std::vector<job_ptr> jobs;
+};
+using job_batch = std::shared_ptr<job_batch_data>;
+
+/// One task for one hasher. Owner: the receiver, who empties it.
+struct hash_work_data {
+	hash_task task;
+};
+using hash_work = std::shared_ptr<hash_work_data>;
+
+/// A job that a partition finished for the session actor itself (sync, verification).
+struct finished_job_data {
+	job_ptr job;
+};
+using finished_job = std::shared_ptr<finished_job_data>;
+
+// Answers. Errors travel as values, so that every receiver sees the whole story.
+using void_reply = result<void>;
+using text_reply = result<std::string>;
+using rows_reply = result<std::vector<torrent_row>>;
+using peers_reply = result<std::vector<peer_row>>;
+
+/// One libtorrent or session setting, validated by the configuration schema before it is sent.
+struct session_setting {
+	std::string key;   ///< the schema's name, or libtorrent's own for keys of that table
+	std::string value; ///< canonical text
+	bool is_libtorrent_key = false;
+};
+
+/// Counters of all partitions, hashers and the budget at one moment.
+struct stats_report {
+	struct partition_row {
+		std::uint32_t index = 0;
+		std::uint64_t cache_hits = 0, cache_misses = 0;
+		std::uint64_t read_ops = 0, read_bytes = 0, write_ops = 0, write_bytes = 0, blocks_written = 0;
+		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0;
+		std::uint64_t blocks_clean = 0, blocks_dirty = 0, jobs_waiting = 0, queue_depth = 0;
+		latency_histogram::summary read_latency, write_latency, hash_latency, sync_latency;
+	};
+	std::vector<partition_row> partitions;
+	std::uint64_t budget_blocks = 0; ///< cache-size in 16 KiB blocks
+	std::uint64_t used_blocks = 0;
+	std::uint64_t dirty_blocks = 0; ///< received and not yet written
+	std::uint64_t backpressure_count = 0;
+	std::uint64_t backpressure_ms = 0;
+	std::uint32_t hashers = 0;
+	std::uint64_t events_published = 0; ///< by kind in event_counts
+	std::vector<std::pair<std::string, std::uint64_t>> event_counts;
+	std::uint64_t uptime_ms = 0;
+};
+
+using disk_partition_actor = caf::typed_actor<
+	// Does the jobs in order and writes what is ripe.
+	caf::reacts_to<job_batch>,
+	// Writes everything dirty: back-pressure.
+	caf::reacts_to<flush_atom>,
+	// To itself: the deadline of a delayed write has come.
+	caf::reacts_to<tick_atom>,
+	// New limits; take effect before the next job.
+	caf::reacts_to<limits_atom, engine_limits>,
+	// Finishes everything, flushes and closes the devices, answers the first failure, ends.
+	caf::replies_to<stop_atom>::with<void_reply>>;
+
+using hasher_actor = caf::typed_actor<
+	// Adds the task's blocks to its stream; the last task of a piece goes to the job's sink.
+	caf::reacts_to<hash_work>,
+	// Ends, after all work sent before.
+	caf::reacts_to<stop_atom>>;
+
+using session_actor = caf::typed_actor<
+	// Checks the target and adds the torrent; answers its info-hash.
+	caf::replies_to<add_atom, add_request>::with<text_reply>,
+	// One torrent by full info-hash. resume also clears an error and re-checks what is on the device;
+	// verify starts reading the device in the background.
+	caf::replies_to<pause_atom, std::string>::with<void_reply>,
+	caf::replies_to<resume_atom, std::string>::with<void_reply>,
+	caf::replies_to<remove_atom, std::string>::with<void_reply>,
+	caf::replies_to<verify_atom, std::string>::with<void_reply>,
+	caf::replies_to<announce_atom, std::string>::with<void_reply>,
+	caf::replies_to<peers_atom, std::string>::with<peers_reply>,
+	// All torrents as known now.
+	caf::replies_to<status_atom>::with<rows_reply>,
+	// Applies one setting to the running session.
+	caf::replies_to<setting_atom, session_setting>::with<void_reply>,
+	// To itself, from libtorrent's thread: alerts are waiting.
+	caf::reacts_to<wakeup_atom>,
+	// To itself: time to ask for changed torrents.
+	caf::reacts_to<tick_atom>,
+	// A sync or verify job of its own has come back.
+	caf::reacts_to<finished_job>,
+	// Removes all torrents in order and closes the session; answers when the disk adapter is gone.
+	caf::replies_to<stop_atom>::with<void_reply>>;
+
+using stats_actor = caf::typed_actor<
+	// A snapshot; never waits for a device.
+	caf::replies_to<stats_atom>::with<stats_report>,
+	// From the bus.
+	caf::reacts_to<event>, caf::reacts_to<stop_atom>>;
+
+/// Name of the CAF group that is the bus. Any actor may join it and then receives every event.
+inline constexpr char const *bus_name = "bus";
+
+/// Publishes on the bus; from any thread or actor.
+void publish(caf::actor_system &system, event e);
+
+} // namespace ezio
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::job_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::hash_work)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::finished_job)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::engine_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::session_setting)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::stats_report)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::void_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::text_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::rows_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::peers_reply)
