@@ -63,13 +63,6 @@ using text_reply = result<std::string>;
 using rows_reply = result<std::vector<torrent_row>>;
 using peers_reply = result<std::vector<peer_row>>;
 
-/// One libtorrent or session setting, validated by the configuration schema before it is sent.
-struct session_setting {
-	std::string key;   ///< the schema's name, or libtorrent's own for keys of that table
-	std::string value; ///< canonical text
-	bool is_libtorrent_key = false;
-};
-
 /// Counters of all partitions, hashers and the budget at one moment.
 struct stats_report {
 	struct partition_row {

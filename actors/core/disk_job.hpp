@@ -20,7 +20,7 @@ using sha256_digest = std::array<std::byte, 32>;
 enum class job_kind : std::uint8_t {
 	read,        ///< length_bytes at offset_bytes of the piece -> block, block_offset_bytes
 	write,       ///< block holds length_bytes for the block-aligned offset_bytes of the piece
-	hash_piece,  ///< -> sha1 if want_sha1; block_sha256 (one a block) if want_block_sha256
+	hash_piece,  ///< -> sha1 if want_sha1; block_sha256 (one a block of the first sha256_bytes)
 	hash_block,  ///< SHA-256 of the block at offset_bytes -> block_sha256[0]
 	clear_piece, ///< done when no operation of the piece is outstanding and its blocks are forgotten
 	open,        ///< opens this partition's handle of the storage, so that a bad device shows early
@@ -47,6 +47,9 @@ struct disk_job {
 	bool bypass_cache = false; ///< hash what the device holds, after writing what is dirty: verification
 	bool want_sha1 = false;
 	bool want_block_sha256 = false;
+	/// Bytes of the piece that the block hashes cover: padding at its end (BEP 47) belongs to the v1 hash
+	/// only.
+	std::uint32_t sha256_bytes = 0;
 	monotonic_time submitted{};
 
 	// Results.

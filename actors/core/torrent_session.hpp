@@ -1,10 +1,12 @@
 #pragma once
 
+#include "actors/core/disk_job.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/result.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,6 +39,7 @@ struct add_request {
 	bool is_seed = false; ///< the target already holds the data; opened read-only
 	bool is_sequential = false;
 	bool is_paused = false;
+	bool is_check = false;             ///< hash what is on the target first and fetch only what differs
 	std::vector<std::string> peers;    ///< "host:port", "[v6]:port"
 	std::vector<std::string> trackers; ///< in addition to the torrent's own
 	int uploads_max = -1;              ///< -1: the session's default
@@ -64,6 +67,7 @@ struct torrent_row {
 	std::uint32_t pieces_total = 0;
 	std::uint32_t pieces_done = 0;
 	std::uint32_t piece_bytes = 0;
+	std::uint32_t read_errors = 0;   ///< failed reads of the target since it was added
 	std::uint32_t hash_failures = 0; ///< pieces that came with a wrong hash
 	double progress = 0;             ///< 0 to 1; of the check or verification while one runs
 	std::optional<std::uint64_t> eta_seconds;
@@ -86,28 +90,101 @@ struct peer_row {
 	std::string flags;  ///< i interested, I peer interested, c choked, C peer choked, s snubbed
 };
 
-/// What a session reports of its own accord. Plain data; published on the bus by the session actor.
-struct session_event {
+/// What a session reports of its own accord, between calls.
+struct session_fact {
 	enum class kind : std::uint8_t {
-		added,
-		removed,
-		state_changed, ///< text: "old -> new"
-		finished,      ///< every piece has passed its hash and every write returned
-		hash_failed,   ///< piece
-		peer_connected,
-		peer_disconnected,
-		peer_banned,
-		tracker_error,
-		listen_failed,
-		torrent_error,
-		warning
+		status,            ///< status: the torrent as the swarm sees it now
+		complete,          ///< every piece has passed its hash
+		removed,           ///< the torrent is gone from the session; its storage is released
+		hash_failed,       ///< piece came with a wrong hash
+		peer_connected,    ///< peer, text
+		peer_disconnected, ///< peer, text
+		peer_banned,       ///< peer
+		tracker_error,     ///< text
+		disk_error,        ///< failure; is_fatal says whether the torrent cannot go on
+		torrent_error,     ///< failure: the session stopped the torrent
+		listen_failed,     ///< text
+		warning            ///< text
 	};
+	/// The swarm's view of one torrent. Totals are of payload since the torrent was added.
+	struct swarm_status {
+		bool is_checking = false;
+		bool is_complete = false;
+		bool is_paused = false;
+		std::uint64_t size_bytes = 0;
+		std::uint64_t done_bytes = 0;
+		std::uint64_t downloaded_bytes = 0;
+		std::uint64_t uploaded_bytes = 0;
+		std::uint32_t peers = 0;
+		std::uint32_t seeds = 0;
+		std::uint32_t pieces_done = 0;
+		double progress = 0;
+	};
+
 	kind what = kind::warning;
 	std::string info_hash;
 	std::string text;
 	std::string peer;
 	std::int32_t piece = -1;
+	bool is_fatal = false;
 	std::optional<error> failure;
+	swarm_status status;
+};
+
+/// A torrent that was added, as far as it does not change any more.
+struct added_torrent {
+	std::string info_hash;
+	std::string name;
+	std::string target;
+	std::shared_ptr<storage> target_storage;
+};
+
+/// One setting of the running session, validated by the configuration schema before it is sent.
+struct session_setting {
+	std::string key;   ///< the schema's name, or libtorrent's own for keys of that table
+	std::string value; ///< canonical text; several values are separated by commas
+	bool is_libtorrent_key = false;
+};
+
+/// What our actors need of a BitTorrent session. Called by one actor, on its thread; calls may wait for the
+/// network thread, and add() for the device.
+class torrent_session
+{
+public:
+	virtual ~torrent_session() = default; ///< as close()
+
+	/// @p wakeup is called from any thread when collect() has something new; it must not block.
+	virtual void set_wakeup(std::function<void()> wakeup) = 0;
+	/// What happened since the last call, in order.
+	virtual std::vector<session_fact> collect() = 0;
+	/// Asks for a status fact of every torrent that changed.
+	virtual void request_status() = 0;
+
+	/// Runs the safety checks, claims the target and adds the torrent.
+	virtual result<added_torrent> add(add_request const &request) = 0;
+	virtual result<void> pause(std::string const &info_hash) = 0;
+	virtual result<void> resume(std::string const &info_hash) = 0;
+	/// Forgets which pieces are there and hashes what is on the device.
+	virtual result<void> recheck(std::string const &info_hash) = 0;
+	/// A removed fact follows when everything is written and closed.
+	virtual result<void> remove(std::string const &info_hash) = 0;
+	virtual result<void> reannounce(std::string const &info_hash) = 0;
+	/// Connects again to the peers that the operator named.
+	virtual result<void> connect_named_peers(std::string const &info_hash) = 0;
+	virtual result<std::vector<peer_row>> peers(std::string const &info_hash) = 0;
+	/// Do the digests in a finished hash_piece job match the torrent? The job must have been made by
+	/// prepare_hash().
+	virtual bool piece_matches(std::string const &info_hash, disk_job const &job) = 0;
+	/// Asks a job for the digests that piece_matches() needs.
+	virtual void prepare_hash(std::string const &info_hash, disk_job &job) = 0;
+
+	virtual result<void> apply(session_setting const &setting) = 0;
+	/// Port of the first listening socket; 0 while there is none.
+	virtual std::uint16_t listen_port() = 0;
+
+	/// Ends the session: outstanding jobs come back, dirty data is written. Blocks until it is gone.
+	/// Idempotent.
+	virtual void close() = 0;
 };
 
 } // namespace ezio
