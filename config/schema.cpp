@@ -1,0 +1,312 @@
+#include "config/schema.hpp"
+
+#include "config/text_checks.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <numeric>
+
+namespace ezio
+{
+namespace
+{
+
+using enum setting_type;
+using enum setting_effect;
+
+constexpr std::string_view level_words = "trace debug info warning error critical off";
+constexpr std::array<std::string_view, 7> level_names{
+	"trace", "debug", "info", "warning", "error", "critical", "off"};
+constexpr std::array<std::string_view, 8> component_names{
+	"daemon", "control", "session", "disk", "hash", "events", "stats", "supervisor"};
+
+constexpr std::string_view endpoint_shape = "ipc:///PATH or tcp://127.0.0.1:PORT";
+
+// libtorrent keeps rates as a 32-bit number of bytes per second.
+constexpr std::int64_t rate_kib_max = (std::int64_t{1} << 31) / 1024 - 1;
+
+constexpr auto rows = std::to_array<schema_row>({
+	{.table = "control",
+		.key = "endpoint",
+		.type = string,
+		.effect = restart,
+		.default_text = "ipc:///run/ezio/control.sock",
+		.shape = endpoint_shape,
+		.check = check_zmq_endpoint,
+		.help = "Where ezioctl reaches the daemon."},
+	{.table = "control",
+		.key = "events-endpoint",
+		.type = string,
+		.effect = restart,
+		.default_text = "ipc:///run/ezio/events.sock",
+		.shape = endpoint_shape,
+		.check = check_zmq_endpoint,
+		.help = "Where the daemon publishes its events."},
+	{.table = "control",
+		.key = "socket-mode",
+		.type = string,
+		.effect = restart,
+		.default_text = "0660",
+		.shape = "octal digits from 0000 to 0777",
+		.check = check_file_mode,
+		.help = "Permissions of the ipc sockets: who may write there controls the daemon."},
+	{.table = "control",
+		.key = "socket-group",
+		.type = string,
+		.effect = restart,
+		.shape = "the name or number of a group",
+		.check = check_group,
+		.help = "Group of the ipc sockets.",
+		.unset_help = "the daemon's own group"},
+
+	{.table = "log",
+		.key = "level",
+		.type = word,
+		.effect = live,
+		.default_text = "info",
+		.words = level_words,
+		.help = "Least severe messages that are logged."},
+	{.table = "log",
+		.key = "levels",
+		.type = string_list,
+		.effect = live,
+		.shape =
+			"COMPONENT=LEVEL; components: daemon, control, session, disk, hash, events, stats, supervisor",
+		.check = check_component_level,
+		.help = "Levels of single components, in place of level.",
+		.unset_help = "level counts for all"},
+	{.table = "log",
+		.key = "format",
+		.type = word,
+		.effect = restart,
+		.default_text = "text",
+		.words = "text json",
+		.help = "Lines for people, or one JSON object per line."},
+	{.table = "log",
+		.key = "file",
+		.type = string,
+		.effect = restart,
+		.shape = "an absolute path",
+		.check = check_path_or_empty,
+		.help = "File that the log is appended to.",
+		.unset_help = "standard error"},
+
+	{.table = "disk",
+		.key = "cache-size",
+		.type = size,
+		.effect = live,
+		.unit = "MiB",
+		.default_text = "512",
+		.min = 64,
+		.max = 1048576,
+		.help = "The one memory budget for cache and all buffers."},
+	{.table = "disk",
+		.key = "dirty-limit",
+		.type = size,
+		.effect = live,
+		.unit = "MiB",
+		.default_text = "auto",
+		.min = 16,
+		.max = 1048576,
+		.is_auto_allowed = true,
+		.help = "Received data not yet on the device above which receiving pauses; at most cache-size."},
+	{.table = "disk",
+		.key = "aio-threads",
+		.type = integer,
+		.effect = restart,
+		.default_text = "auto",
+		.min = 1,
+		.max = 64,
+		.is_auto_allowed = true,
+		.help = "Disk partitions: threads that read and write devices."},
+	{.table = "disk",
+		.key = "direct-io",
+		.type = word,
+		.effect = restart,
+		.default_text = "auto",
+		.words = "auto on off",
+		.help = "Whether devices are used around the page cache; auto: block devices are, files are not."},
+	{.table = "disk",
+		.key = "coalesce-size",
+		.type = size,
+		.effect = live,
+		.unit = "KiB",
+		.default_text = "1024",
+		.min = 16,
+		.max = 16384,
+		.help = "A contiguous run of received data this long is written at once."},
+	{.table = "disk",
+		.key = "coalesce-delay",
+		.type = duration,
+		.effect = live,
+		.unit = "ms",
+		.default_text = "150",
+		.min = 1,
+		.max = 10000,
+		.help = "Received data waits at most this long for its neighbours before it is written."},
+	{.table = "disk",
+		.key = "prefetch",
+		.type = size,
+		.effect = live,
+		.unit = "KiB",
+		.default_text = "256",
+		.min = 0,
+		.max = 16384,
+		.help = "How far a read of uncached data reads ahead, within its piece.",
+		.unset_help = "no reading ahead"},
+
+	{.table = "hash",
+		.key = "hashing-threads",
+		.type = integer,
+		.effect = live,
+		.default_text = "auto",
+		.min = 0,
+		.max = 64,
+		.is_auto_allowed = true,
+		.help = "Threads that hash pieces.",
+		.unset_help = "the disk partitions hash by themselves"},
+
+	{.table = "session",
+		.key = "listen",
+		.type = string_list,
+		.effect = restart,
+		.default_text = "0.0.0.0:6881,[::]:6881",
+		.shape = "ADDRESS:PORT, [V6ADDRESS]:PORT or INTERFACE:PORT",
+		.check = check_listen_address,
+		.help = "Where peers connect to.",
+		.unset_help = "no peer can connect"},
+	{.table = "session",
+		.key = "max-connections",
+		.type = integer,
+		.effect = live,
+		.default_text = "200",
+		.min = 2,
+		.max = 65535,
+		.help = "Peer connections of all torrents together."},
+	{.table = "session",
+		.key = "max-uploads",
+		.type = integer,
+		.effect = live,
+		.default_text = "8",
+		.min = 0,
+		.max = 65535,
+		.help = "Peers that are uploaded to at the same time.",
+		.unset_help = "unlimited"},
+	{.table = "session",
+		.key = "upload-limit",
+		.type = rate,
+		.effect = live,
+		.unit = "KiB/s",
+		.default_text = "0",
+		.min = 0,
+		.max = rate_kib_max,
+		.help = "Upload rate of all torrents together.",
+		.unset_help = "unlimited"},
+	{.table = "session",
+		.key = "download-limit",
+		.type = rate,
+		.effect = live,
+		.unit = "KiB/s",
+		.default_text = "0",
+		.min = 0,
+		.max = rate_kib_max,
+		.help = "Download rate of all torrents together.",
+		.unset_help = "unlimited"},
+	{.table = "session",
+		.key = "sequential",
+		.type = boolean,
+		.effect = live,
+		.default_text = "false",
+		.help = "Whether new torrents download their pieces in order."},
+	{.table = "session",
+		.key = "lsd",
+		.type = boolean,
+		.effect = live,
+		.default_text = "true",
+		.help = "Finds peers in the local network by multicast."},
+	{.table = "session",
+		.key = "pex",
+		.type = boolean,
+		.effect = restart,
+		.default_text = "true",
+		.help = "Peers tell each other about peers."},
+	{.table = "session",
+		.key = "dht",
+		.type = boolean,
+		.effect = live,
+		.default_text = "false",
+		.help = "Finds peers by the distributed hash table."},
+	{.table = "session",
+		.key = "trackers",
+		.type = string_list,
+		.effect = live,
+		.shape = "http://HOST/PATH, https://HOST/PATH or udp://HOST:PORT",
+		.check = check_tracker_url,
+		.help = "Trackers that every new torrent gets besides its own.",
+		.unset_help = "none"},
+});
+
+std::size_t edit_distance(std::string_view a, std::string_view b)
+{
+	std::vector<std::size_t> row(b.size() + 1);
+	std::iota(row.begin(), row.end(), std::size_t{0});
+	for (std::size_t i = 0; i < a.size(); ++i) {
+		auto diagonal = row[0];
+		row[0] = i + 1;
+		for (std::size_t j = 0; j < b.size(); ++j) {
+			auto const replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+			diagonal = row[j + 1];
+			row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+		}
+	}
+	return row[b.size()];
+}
+
+} // namespace
+
+std::span<schema_row const> schema()
+{
+	return rows;
+}
+
+schema_row const *find_row(std::string_view key)
+{
+	for (auto const &row : rows) {
+		auto const is_qualified = key.size() == row.table.size() + 1 + row.key.size() &&
+			key.starts_with(row.table) && key[row.table.size()] == '.' && key.ends_with(row.key);
+		if (key == row.key || is_qualified)
+			return &row;
+	}
+	return nullptr;
+}
+
+std::string_view closest_name(std::string_view name, std::span<std::string_view const> known)
+{
+	// Longer names cannot be typing mistakes, and the comparison is quadratic.
+	constexpr std::size_t name_bytes_max = 64;
+	if (name.empty() || name.size() > name_bytes_max)
+		return {};
+	std::string_view best;
+	auto best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+	for (auto const candidate : known) {
+		auto const distance = edit_distance(name, candidate);
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = candidate;
+		}
+	}
+	return best;
+}
+
+std::span<std::string_view const> log_level_names()
+{
+	return level_names;
+}
+
+std::span<std::string_view const> log_component_names()
+{
+	return component_names;
+}
+
+} // namespace ezio
