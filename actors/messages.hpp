@@ -133,11 +133,13 @@ using stats_actor = caf::typed_actor<
 	// From the bus.
 	caf::reacts_to<event>, caf::reacts_to<stop_atom>>;
 
-/// Name of the CAF group that is the bus. Any actor may join it and then receives every event.
+/// Name of the CAF group that is the bus; join it with join_bus().
 inline constexpr char const *bus_name = "bus";
 
 /// Publishes on the bus; from any thread or actor.
 void publish(caf::actor_system &system, event e);
+/// Subscribes the calling actor to the bus until it ends. It must accept event.
+void join_bus(caf::local_actor &subscriber);
 
 } // namespace ezio
 

@@ -11,11 +11,25 @@ using namespace std::chrono_literals;
 inline constexpr auto session_request = 10s;
 /// Adding a torrent: the checks open the device, and a sleeping disk takes its time to spin up.
 inline constexpr auto add_torrent = 60s;
+/// Removing a torrent: its dirty blocks are written and the device is flushed first.
+inline constexpr auto remove_torrent = 60s;
+/// Reading or changing a setting: longer than the session request it may contain.
+inline constexpr auto settings_request = 15s;
+/// The whole of one control request, as the control socket waits for it: above every other one.
+inline constexpr auto control_request = 90s;
 /// A statistics snapshot: never waits for a device.
 inline constexpr auto stats_request = 2s;
 /// How often the session asks libtorrent for changed torrents.
 inline constexpr auto status_interval = 500ms;
 /// Resume and tracker answers while the session closes.
 inline constexpr auto session_close = 15s;
+/// Stop order: the session writes, syncs and closes (above session_close).
+inline constexpr auto stop_session = 60s;
+/// Stop order: a partition writes what is dirty and flushes its devices.
+inline constexpr auto stop_partition = 60s;
+/// Stop order: an actor that holds no data.
+inline constexpr auto stop_light_actor = 20s;
+/// Stop order: all of it, as main waits for it; above the sum of the stages.
+inline constexpr auto stop_all = 240s;
 
 } // namespace ezio::timeouts

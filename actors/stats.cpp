@@ -1,0 +1,88 @@
+#include "actors/stats.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace ezio
+{
+
+namespace
+{
+
+std::uint64_t value(std::atomic<std::uint64_t> const &counter)
+{
+	return counter.load(std::memory_order_relaxed);
+}
+
+stats_report::partition_row row_of(std::uint32_t index, partition_stats const &from)
+{
+	stats_report::partition_row row;
+	row.index = index;
+	row.cache_hits = value(from.cache_hits);
+	row.cache_misses = value(from.cache_misses);
+	row.read_ops = value(from.read_ops);
+	row.read_bytes = value(from.read_bytes);
+	row.write_ops = value(from.write_ops);
+	row.write_bytes = value(from.write_bytes);
+	row.blocks_written = value(from.blocks_written);
+	row.hashed_bytes = value(from.hashed_bytes);
+	row.syncs = value(from.syncs);
+	row.errors = value(from.errors);
+	row.blocks_clean = value(from.blocks_clean);
+	row.blocks_dirty = value(from.blocks_dirty);
+	row.jobs_waiting = value(from.jobs_waiting);
+	row.queue_depth = value(from.queue_depth);
+	row.read_latency = from.read_latency.summarize();
+	row.write_latency = from.write_latency.summarize();
+	row.hash_latency = from.hash_latency.summarize();
+	row.sync_latency = from.sync_latency.summarize();
+	return row;
+}
+
+std::uint64_t full_ns(backpressure_stats const &from, monotonic_time now)
+{
+	auto total = value(from.total_ns);
+	auto const since = from.full_since_ns.load(std::memory_order_relaxed);
+	auto const now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+	if (since != 0 && now_ns > since)
+		total += static_cast<std::uint64_t>(now_ns - since);
+	return total;
+}
+
+stats_report snapshot(stats_state const &state)
+{
+	auto const now = monotonic_clock::now();
+	auto const &sources = state.sources;
+	stats_report report;
+	for (std::uint32_t i = 0; i < sources.partitions.size(); ++i)
+		report.partitions.push_back(row_of(i, *sources.partitions[i]));
+	report.budget_blocks = sources.arena->capacity_blocks();
+	report.used_blocks = sources.arena->used_blocks();
+	report.dirty_blocks = value(sources.backpressure->dirty_blocks);
+	report.backpressure_count = value(sources.backpressure->count);
+	report.backpressure_ms = full_ns(*sources.backpressure, now) / 1'000'000;
+	report.hashers = sources.hashers();
+	for (std::size_t i = 0; i < state.events.size(); ++i) {
+		report.events_published += state.events[i];
+		report.event_counts.emplace_back(to_string(static_cast<event_kind>(i)), state.events[i]);
+	}
+	report.uptime_ms = static_cast<std::uint64_t>(
+		std::chrono::duration_cast<std::chrono::milliseconds>(now - state.started).count());
+	return report;
+}
+
+} // namespace
+
+stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self, stats_sources sources)
+{
+	self->state.sources = std::move(sources);
+	self->state.started = monotonic_clock::now();
+	join_bus(*self);
+	return {
+		[self](stats_atom) { return snapshot(self->state); },
+		[self](event const &e) { ++self->state.events[static_cast<std::size_t>(e.kind)]; },
+		[self](stop_atom) { self->quit(); },
+	};
+}
+
+} // namespace ezio

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "actors/core/backpressure_stats.hpp"
+#include "actors/messages.hpp"
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace ezio
+{
+
+/// What the numbers are read from. All of it outlives the actor.
+struct stats_sources {
+	block_arena const *arena = nullptr;
+	std::vector<std::shared_ptr<partition_stats>> partitions; ///< in the order of their index
+	std::function<std::uint32_t()> hashers;                   ///< size of the pool; thread-safe
+	std::shared_ptr<backpressure_stats> backpressure;
+};
+
+struct stats_state {
+	stats_sources sources;
+	monotonic_time started{};
+	std::array<std::uint64_t, static_cast<std::size_t>(event_kind::warning) + 1> events{};
+	static inline char const *name = "stats";
+};
+
+/// Counts the bus's events and takes snapshots of everyone's counters. Never asks a partition, so a device
+/// that hangs does not hide its own numbers.
+stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self, stats_sources sources);
+
+} // namespace ezio
