@@ -24,17 +24,17 @@ public:
 	T &value() &
 	{
 		assert(has_value());
-		return *std::get_if<0>(&m_state);
+		return std::get<0>(m_state);
 	}
 	T const &value() const &
 	{
 		assert(has_value());
-		return *std::get_if<0>(&m_state);
+		return std::get<0>(m_state);
 	}
 	T &&value() &&
 	{
 		assert(has_value());
-		return std::move(*std::get_if<0>(&m_state));
+		return std::move(std::get<0>(m_state));
 	}
 	T &operator*() & { return value(); }
 	T const &operator*() const & { return value(); }
@@ -45,7 +45,7 @@ public:
 	error const &failure() const
 	{
 		assert(!has_value());
-		return *std::get_if<1>(&m_state);
+		return std::get<1>(m_state);
 	}
 
 private:
