@@ -54,6 +54,13 @@ public:
 
 enum class device_access : std::uint8_t { read_only, read_write };
 
+/// Whether transfers bypass the page cache.
+enum class direct_io_mode : std::uint8_t {
+	automatic, ///< on block devices that can, not on regular files
+	on,        ///< wherever the device or file system can
+	off,
+};
+
 /// Opens handles on one claimed device. A claim is what keeps others away: it holds the exclusive handle
 /// (O_EXCL on block devices, an advisory lock on files) as long as it lives. Thread-safe.
 class device_claim

@@ -1,0 +1,332 @@
+#include "actors/core/posix_block_device.hpp"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <utility>
+
+namespace ezio
+{
+namespace
+{
+
+// Batches of this many buffers per call; IOV_MAX is what the kernel takes.
+constexpr std::size_t buffers_per_call_max = IOV_MAX;
+
+error system_error(std::string operation, std::string const &path, int os_errno, std::string message = {})
+{
+	error e;
+	e.code = errc::io_error;
+	e.operation = std::move(operation);
+	e.device = path;
+	e.os_errno = os_errno;
+	e.message = std::move(message);
+	return e;
+}
+
+int open_retrying(std::string const &path, int flags)
+{
+	int fd = -1;
+	do {
+		fd = ::open(path.c_str(), flags | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+bool read_is_rotational(dev_t device)
+{
+	auto const base = "/sys/dev/block/" + std::to_string(major(device)) + ':' + std::to_string(minor(device));
+	// A partition has no queue of its own: its parent directory is the disk. Without either (tmpfs, a network
+	// file system) nothing rotates.
+	for (auto const *queue : {"/queue/rotational", "/../queue/rotational"}) {
+		std::ifstream file(base + queue);
+		int value = 0;
+		if (file >> value)
+			return value != 0;
+	}
+	return false;
+}
+
+std::uint32_t page_cache_page_bytes()
+{
+	auto const reported = ::sysconf(_SC_PAGESIZE);
+	return reported > 4096 ? static_cast<std::uint32_t>(reported) : 4096;
+}
+
+/// Reads one page with buffers no better aligned than @p alignment says; the errno, or 0.
+int try_direct_read(int fd, direct_alignment const &alignment)
+{
+	struct free_memory {
+		void operator()(void *memory) const { std::free(memory); }
+	};
+	auto const page = alignment.page_bytes;
+	std::unique_ptr<void, free_memory> const memory(std::aligned_alloc(page, 2 * std::size_t{page}));
+	if (!memory)
+		return ENOMEM;
+	auto *const base = static_cast<char *>(memory.get()) + alignment.memory_bytes % page;
+	auto const first = alignment.sector_bytes < page ? alignment.sector_bytes : page;
+	std::array<iovec, 2> const buffers{{{base, first}, {base + first, page - first}}};
+	auto const count = first < page ? 2 : 1;
+	for (;;) {
+		if (::preadv(fd, buffers.data(), count, 0) >= 0)
+			return 0;
+		if (errno != EINTR)
+			return errno;
+	}
+}
+
+/// Is it the alignment, and not the medium, that made the test read fail?
+bool is_alignment_refusal(int os_errno)
+{
+	return os_errno == EINVAL || os_errno == EOPNOTSUPP || os_errno == ENOMEM;
+}
+
+} // namespace
+
+result<device_facts> read_device_facts(int fd, std::string const &path)
+{
+	struct stat status {
+	};
+	if (::fstat(fd, &status) != 0)
+		return system_error("fstat", path, errno);
+	device_facts facts;
+	if (S_ISREG(status.st_mode)) {
+		struct statvfs file_system {
+		};
+		if (::fstatvfs(fd, &file_system) != 0)
+			return system_error("fstatvfs", path, errno);
+		facts.geometry.size_bytes = static_cast<std::uint64_t>(status.st_size);
+		facts.geometry.is_rotational = read_is_rotational(status.st_dev);
+		facts.is_read_only = (file_system.f_flag & ST_RDONLY) != 0;
+		facts.device_number = status.st_dev;
+		facts.inode = status.st_ino;
+		return facts;
+	}
+	if (!S_ISBLK(status.st_mode)) {
+		auto e = make_error(errc::invalid_argument, "neither a block device nor a regular file");
+		e.device = path;
+		return e;
+	}
+	std::uint64_t size = 0;
+	int sector = 0;
+	int is_read_only = 0;
+	if (::ioctl(fd, BLKGETSIZE64, &size) != 0)
+		return system_error("BLKGETSIZE64", path, errno);
+	if (::ioctl(fd, BLKSSZGET, &sector) != 0)
+		return system_error("BLKSSZGET", path, errno);
+	if (::ioctl(fd, BLKROGET, &is_read_only) != 0)
+		return system_error("BLKROGET", path, errno);
+	facts.geometry.size_bytes = size;
+	facts.geometry.logical_sector_bytes = static_cast<std::uint32_t>(sector);
+	facts.geometry.is_block_device = true;
+	facts.geometry.is_rotational = read_is_rotational(status.st_rdev);
+	facts.is_read_only = is_read_only != 0;
+	facts.device_number = status.st_rdev;
+	return facts;
+}
+
+posix_block_device::posix_block_device(std::string name, device_geometry const &geometry, unique_fd buffered)
+	: m_name(std::move(name)), m_geometry(geometry)
+{
+	m_buffered.fd = std::move(buffered);
+}
+
+result<std::unique_ptr<posix_block_device>> posix_block_device::open(
+	std::string const &path, std::string name, device_access access, direct_io_mode direct)
+{
+	auto const flags = access == device_access::read_write ? O_RDWR : O_RDONLY;
+	unique_fd fd(open_retrying(path, flags));
+	if (!fd)
+		return system_error("open", name, errno);
+	auto const facts = read_device_facts(fd.number(), name);
+	if (!facts)
+		return facts.failure();
+	std::unique_ptr<posix_block_device> device(
+		new posix_block_device(std::move(name), facts->geometry, std::move(fd)));
+	device->open_direct(path, flags, direct);
+	return device;
+}
+
+void posix_block_device::open_direct(std::string const &path, int flags, direct_io_mode mode)
+{
+	if (mode == direct_io_mode::off) {
+		m_buffered_reason = "direct I/O is switched off";
+		return;
+	}
+	if (mode == direct_io_mode::automatic && !m_geometry.is_block_device) {
+		m_buffered_reason = "a regular file";
+		return;
+	}
+	auto const page = page_cache_page_bytes();
+	if (m_geometry.size_bytes < page) {
+		m_buffered_reason = "smaller than a page";
+		return;
+	}
+	unique_fd fd(open_retrying(path, flags | O_DIRECT));
+	if (!fd) {
+		m_buffered_reason = "open with O_DIRECT: " + errno_name(errno);
+		return;
+	}
+
+	// Candidates, least demanding first: what the kernel declares, then one sector for everything, then one
+	// page. None is believed before a read so aligned has passed.
+	std::vector<direct_alignment> candidates;
+	struct statx declared {
+	};
+	if (::statx(fd.number(), "", AT_EMPTY_PATH, STATX_DIOALIGN, &declared) == 0 &&
+		(declared.stx_mask & STATX_DIOALIGN) != 0) {
+		if (declared.stx_dio_offset_align == 0) {
+			m_buffered_reason = "the file system has no direct I/O here";
+			return;
+		}
+		candidates.push_back({std::max(declared.stx_dio_mem_align, 1U),
+			std::max(declared.stx_dio_offset_align, m_geometry.logical_sector_bytes), page});
+	}
+	if (m_geometry.is_block_device)
+		candidates.push_back({m_geometry.logical_sector_bytes, m_geometry.logical_sector_bytes, page});
+	candidates.push_back({page, page, page});
+
+	int refusal = EINVAL;
+	for (auto const &candidate : candidates) {
+		if (candidate.memory_bytes > page || candidate.sector_bytes > page)
+			continue;
+		refusal = try_direct_read(fd.number(), candidate);
+		// An unreadable first page is the medium's fault: alignment is judged before the medium is asked.
+		if (is_alignment_refusal(refusal))
+			continue;
+		m_alignment = candidate;
+		m_direct.fd = std::move(fd);
+		m_geometry.is_direct = true;
+		return;
+	}
+	m_buffered_reason = "test read with O_DIRECT: " + errno_name(refusal);
+}
+
+result<void> posix_block_device::read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes)
+{
+	m_buffers.clear();
+	for (auto const &buffer : buffers)
+		m_buffers.push_back({buffer.data, buffer.size_bytes});
+	return transfer(direction::read, offset_bytes);
+}
+
+result<void> posix_block_device::write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes)
+{
+	m_buffers.clear();
+	// iovec has no const form; pwritev only reads.
+	for (auto const &buffer : buffers)
+		m_buffers.push_back({const_cast<std::byte *>(buffer.data), buffer.size_bytes});
+	return transfer(direction::write, offset_bytes);
+}
+
+result<void> posix_block_device::check_end(
+	direction way, std::uint64_t offset_bytes, std::uint64_t length_bytes)
+{
+	auto const fits = [&] {
+		return offset_bytes <= m_geometry.size_bytes && length_bytes <= m_geometry.size_bytes - offset_bytes;
+	};
+	if (fits())
+		return {};
+	auto const facts = read_device_facts(m_buffered.fd.number(), m_name);
+	if (!facts)
+		return facts.failure();
+	m_geometry.size_bytes = facts->geometry.size_bytes;
+	if (fits())
+		return {};
+	auto e = way == direction::read ? make_io_error("preadv", m_name, offset_bytes, length_bytes, 0)
+									: make_io_error("pwritev", m_name, offset_bytes, length_bytes, ENOSPC);
+	e.message = "beyond the end at " + std::to_string(m_geometry.size_bytes);
+	return e;
+}
+
+result<void> posix_block_device::transfer(direction way, std::uint64_t offset_bytes)
+{
+	byte_range whole{offset_bytes, 0};
+	for (auto const &buffer : m_buffers)
+		whole.length_bytes += buffer.iov_len;
+	if (whole.length_bytes == 0)
+		return {};
+	if (auto end = check_end(way, offset_bytes, whole.length_bytes); !end)
+		return end;
+	if (!m_direct.fd)
+		return transfer_part_through(m_buffered, way, whole, whole);
+	for (auto const &part : plan_transfer(m_buffers, offset_bytes, m_alignment, m_geometry.size_bytes)) {
+		auto &through = part.is_direct ? m_direct : m_buffered;
+		if (auto done = transfer_part_through(through, way, part.device, whole); !done)
+			return done;
+	}
+	return {};
+}
+
+result<void> posix_block_device::transfer_part_through(
+	handle &through, direction way, byte_range const &part, byte_range const &whole)
+{
+	clip_buffers(m_buffers, whole.offset_bytes, part, m_clipped);
+	if (way == direction::write)
+		through.is_dirty = true;
+	std::span<iovec> left(m_clipped);
+	auto position = part.offset_bytes;
+	while (!left.empty()) {
+		auto const count = static_cast<int>(std::min(left.size(), buffers_per_call_max));
+		auto const offset = static_cast<off_t>(position);
+		auto const moved = way == direction::write
+			? ::pwritev(through.fd.number(), left.data(), count, offset)
+			: ::preadv(through.fd.number(), left.data(), count, offset);
+		if (moved < 0 && errno == EINTR)
+			continue;
+		if (moved <= 0) {
+			auto e = make_io_error(way == direction::write ? "pwritev" : "preadv", m_name, whole.offset_bytes,
+				whole.length_bytes, moved < 0 ? errno : 0);
+			if (position > whole.offset_bytes)
+				e.message = "after " + std::to_string(position - whole.offset_bytes) + " bytes";
+			return e;
+		}
+		auto advance = static_cast<std::uint64_t>(moved);
+		position += advance;
+		while (!left.empty() && advance >= left.front().iov_len) {
+			advance -= left.front().iov_len;
+			left = left.subspan(1);
+		}
+		if (advance > 0) {
+			auto &first = left.front();
+			first.iov_base = static_cast<char *>(first.iov_base) + advance;
+			first.iov_len -= advance;
+		}
+	}
+	return {};
+}
+
+result<void> posix_block_device::flush()
+{
+	// The kernel reports a lost write once per descriptor and then answers success: so we remember.
+	if (m_flush_failure)
+		return *m_flush_failure;
+	for (auto *through : {&m_buffered, &m_direct}) {
+		if (!through->is_dirty)
+			continue;
+		int status = 0;
+		do {
+			status = ::fdatasync(through->fd.number());
+		} while (status != 0 && errno == EINTR);
+		if (status != 0) {
+			m_flush_failure = system_error("fdatasync", m_name, errno);
+			return *m_flush_failure;
+		}
+	}
+	m_buffered.is_dirty = false;
+	m_direct.is_dirty = false;
+	return {};
+}
+
+} // namespace ezio

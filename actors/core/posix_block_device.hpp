@@ -1,0 +1,81 @@
+#pragma once
+
+#include "actors/core/block_device.hpp"
+#include "actors/core/transfer_plan.hpp"
+#include "actors/core/unique_fd.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ezio
+{
+
+/// What the kernel says of an open device or file.
+struct device_facts {
+	device_geometry geometry; ///< is_direct is false: that is a property of a handle
+	bool is_read_only =
+		false; ///< the device is write-protected, or the file's file system is mounted read-only
+	std::uint64_t device_number = 0; ///< block device: itself (st_rdev); regular file: what it is on (st_dev)
+	std::uint64_t inode = 0;         ///< regular file only
+};
+
+/// Asks for size, sector size, write protection and identity of @p fd. Fails with errc::invalid_argument if
+/// it is neither a block device nor a regular file. Any thread.
+result<device_facts> read_device_facts(int fd, std::string const &path);
+
+/// A block device or regular file behind preadv(2), pwritev(2) and fdatasync(2): at most two descriptors, a
+/// buffered one and, where direct I/O works, one with O_DIRECT. transfer_plan.hpp says which carries what.
+///
+/// Buffers that direct I/O cannot take because of their address or length go through the page cache rather
+/// than through a bounce buffer: our own blocks are page-aligned and extents lie on sectors, so they hardly
+/// occur, and the page cache makes the same one copy without memory outside our budget.
+class posix_block_device final : public block_device
+{
+public:
+	/// Opens @p path, which may be /proc/self/fd/N; errors and path() name it as @p name. Never creates,
+	/// truncates or takes exclusive access. Reads a page of the device to learn if direct I/O works; if it
+	/// does not, the handle is buffered and buffered_reason() says why.
+	static result<std::unique_ptr<posix_block_device>> open(std::string const &path, std::string name,
+		device_access access, direct_io_mode direct = direct_io_mode::automatic);
+
+	device_geometry const &geometry() const override { return m_geometry; }
+	std::string const &path() const override { return m_name; }
+	/// Why no transfer bypasses the page cache; empty if geometry().is_direct.
+	std::string const &buffered_reason() const { return m_buffered_reason; }
+
+	/// A transfer beyond the end fails before any byte is moved: a read with errc::unexpected_end, a write
+	/// with ENOSPC. A file that grew meanwhile has its new end.
+	result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) override;
+	result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) override;
+	/// Does nothing if nothing was written since the last success.
+	result<void> flush() override;
+
+private:
+	struct handle {
+		unique_fd fd;
+		bool is_dirty = false; ///< written through since the last flush
+	};
+	enum class direction : std::uint8_t { read, write };
+
+	posix_block_device(std::string name, device_geometry const &geometry, unique_fd buffered);
+	void open_direct(std::string const &path, int flags, direct_io_mode mode);
+	result<void> check_end(direction way, std::uint64_t offset_bytes, std::uint64_t length_bytes);
+	result<void> transfer(direction way, std::uint64_t offset_bytes);
+	result<void> transfer_part_through(
+		handle &through, direction way, byte_range const &part, byte_range const &whole);
+
+	std::string m_name;
+	device_geometry m_geometry;
+	handle m_buffered;
+	handle m_direct; ///< without descriptor if direct I/O is not used
+	direct_alignment m_alignment;
+	std::string m_buffered_reason;
+	std::optional<error> m_flush_failure;
+	std::vector<iovec> m_buffers; ///< of the transfer under way
+	std::vector<iovec> m_clipped; ///< of the part under way
+};
+
+} // namespace ezio

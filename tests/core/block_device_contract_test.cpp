@@ -1,0 +1,341 @@
+#include "actors/core/posix_block_device.hpp"
+
+#include "tests/support/loop_device.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace ezio;
+using namespace ezio::test;
+
+namespace
+{
+
+/// A device of one kind, for as long as a test case needs it.
+struct device_under_test {
+	std::unique_ptr<temporary_directory> directory;
+	std::unique_ptr<loop_device> loop;
+	std::string path;
+	direct_io_mode direct = direct_io_mode::automatic;
+	std::uint64_t size_bytes = 0;
+
+	std::unique_ptr<posix_block_device> open(device_access access = device_access::read_write) const
+	{
+		auto opened = posix_block_device::open(path, path, access, direct);
+		if (!opened)
+			FAIL(to_string(opened.failure()));
+		return std::move(opened).value();
+	}
+};
+
+struct device_kind {
+	std::string name;
+	std::string directory;
+	std::uint32_t loop_sector_bytes = 0; ///< 0: a regular file
+	direct_io_mode direct = direct_io_mode::automatic;
+	std::uint64_t size_bytes = 0;
+};
+
+std::ostream &operator<<(std::ostream &out, device_kind const &kind)
+{
+	return out << kind.name;
+}
+
+// Sizes that end within a page where the kind allows it.
+std::vector<device_kind> const all_kinds{
+	{"loop device with sectors of 512", "/dev/shm", 512, direct_io_mode::automatic, 4 * 1024 * 1024 + 512},
+	{"loop device with sectors of 4096", "/dev/shm", 4096, direct_io_mode::automatic, 4 * 1024 * 1024},
+	{"buffered loop device", "/dev/shm", 512, direct_io_mode::off, 4 * 1024 * 1024 + 512},
+	{"file on tmpfs", "/dev/shm", 0, direct_io_mode::automatic, 4 * 1024 * 1024 + 77},
+	{"file on disk", "/var/tmp", 0, direct_io_mode::automatic, 4 * 1024 * 1024 + 77},
+	{"file on disk with direct I/O", "/var/tmp", 0, direct_io_mode::on, 4 * 1024 * 1024 + 77},
+};
+
+std::unique_ptr<device_under_test> make_device(device_kind const &kind)
+{
+	auto device = std::make_unique<device_under_test>();
+	device->directory = std::make_unique<temporary_directory>(kind.directory);
+	device->path = device->directory->file("image");
+	device->direct = kind.direct;
+	device->size_bytes = kind.size_bytes;
+	make_sparse_file(device->path, kind.size_bytes);
+	if (kind.loop_sector_bytes > 0) {
+		std::string why;
+		device->loop = loop_device::make(device->path, why, {.sector_bytes = kind.loop_sector_bytes});
+		if (!device->loop) {
+			WARN("skipped: " << kind.name << ": " << why);
+			return nullptr;
+		}
+		device->path = device->loop->path();
+	}
+	return device;
+}
+
+/// Page-aligned memory, as the block arena's is.
+class page_memory
+{
+public:
+	explicit page_memory(std::size_t size_bytes)
+		: m_bytes(static_cast<std::byte *>(std::aligned_alloc(4096, (size_bytes + 4095) / 4096 * 4096)))
+	{
+		REQUIRE(m_bytes != nullptr);
+		std::memset(m_bytes, 0, size_bytes);
+	}
+	~page_memory() { std::free(m_bytes); }
+	page_memory(page_memory const &) = delete;
+	page_memory &operator=(page_memory const &) = delete;
+	std::byte *data() const { return m_bytes; }
+
+private:
+	std::byte *m_bytes;
+};
+
+void fill(std::byte *bytes, std::size_t size_bytes, std::mt19937_64 &random)
+{
+	for (std::size_t i = 0; i < size_bytes; ++i)
+		bytes[i] = static_cast<std::byte>(random());
+}
+
+#define REQUIRE_OK(expression) \
+	do { \
+		auto const outcome = (expression); \
+		if (!outcome) \
+			FAIL(to_string(outcome.failure())); \
+	} while (false)
+
+} // namespace
+
+TEST_CASE("scattered transfers of any alignment move exactly their bytes")
+{
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	auto const seed = std::random_device{}();
+	CAPTURE(seed);
+	std::mt19937_64 random(seed);
+	auto const size = static_cast<std::size_t>(device->size_bytes);
+	std::vector<std::byte> reference(size);
+	page_memory const memory(512 * 1024);
+	auto const first = device->open();
+	auto const second = device->open();
+
+	for (int round = 0; round < 400; ++round) {
+		static constexpr std::size_t units[] = {1, 512, 4096, 16384};
+		auto const unit = units[random() % 4];
+		auto const handle = random() % 2 == 0 ? first.get() : second.get();
+		bool const is_write = random() % 2 == 0;
+		auto const offset = random() % (size / unit) * unit;
+		std::vector<read_buffer> reads;
+		std::vector<write_buffer> writes;
+		std::size_t memory_used = random() % 8 == 0 ? random() % 64 : 0;
+		std::size_t total = 0;
+		for (auto count = 1 + random() % 8; count > 0; --count) {
+			auto const length = std::min((random() % (40000 / unit + 1)) * unit, size - offset - total);
+			reads.push_back({memory.data() + memory_used, length});
+			writes.push_back({memory.data() + memory_used, length});
+			memory_used += length;
+			total += length;
+		}
+		CAPTURE(round, offset, total, unit, is_write);
+		if (is_write) {
+			fill(memory.data(), memory_used, random);
+			auto at = offset;
+			for (auto const &buffer : writes) {
+				std::copy_n(
+					buffer.data, buffer.size_bytes, reference.begin() + static_cast<std::ptrdiff_t>(at));
+				at += buffer.size_bytes;
+			}
+			REQUIRE_OK(handle->write_at(writes, offset));
+		} else {
+			REQUIRE_OK(handle->read_at(reads, offset));
+			auto at = offset;
+			for (auto const &buffer : reads) {
+				REQUIRE(std::equal(buffer.data, buffer.data + buffer.size_bytes,
+					reference.begin() + static_cast<std::ptrdiff_t>(at)));
+				at += buffer.size_bytes;
+			}
+		}
+		if (round % 50 == 49)
+			REQUIRE_OK(handle->flush());
+	}
+	page_memory const everything(size);
+	std::vector<read_buffer> const whole{{everything.data(), size}};
+	REQUIRE_OK(first->read_at(whole, 0));
+	CHECK(std::memcmp(everything.data(), reference.data(), size) == 0);
+}
+
+TEST_CASE("a transfer of more buffers than one call takes is complete")
+{
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	std::mt19937_64 random(1);
+	std::size_t const part = 512;
+	std::size_t const count = 3000;
+	page_memory const written(part * count);
+	page_memory const read(part * count);
+	fill(written.data(), part * count, random);
+	std::vector<write_buffer> writes;
+	std::vector<read_buffer> reads;
+	for (std::size_t i = 0; i < count; ++i) {
+		writes.push_back({written.data() + i * part, part});
+		reads.push_back({read.data() + i * part, part});
+	}
+	auto const handle = device->open();
+	REQUIRE_OK(handle->write_at(writes, 4096 + 512));
+	REQUIRE_OK(handle->flush());
+	REQUIRE_OK(handle->read_at(reads, 4096 + 512));
+	CHECK(std::memcmp(written.data(), read.data(), part * count) == 0);
+}
+
+TEST_CASE("a transfer beyond the end names device, offset and length and moves nothing")
+{
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	page_memory const memory(8192);
+	auto const handle = device->open();
+	auto const size = device->size_bytes;
+	CHECK(handle->geometry().size_bytes == size);
+
+	std::vector<write_buffer> const ones{{memory.data(), 8192}};
+	std::memset(memory.data(), 1, 8192);
+	auto const offset = size - 4096;
+	auto const written = handle->write_at(ones, offset);
+	REQUIRE_FALSE(written);
+	CHECK(written.failure().code == errc::io_error);
+	CHECK(written.failure().os_errno == ENOSPC);
+	CHECK(written.failure().operation == "pwritev");
+	CHECK(written.failure().device == device->path);
+	CHECK(written.failure().offset_bytes == offset);
+	CHECK(written.failure().length_bytes == 8192U);
+
+	std::vector<read_buffer> const buffers{{memory.data(), 8192}};
+	auto const past = handle->read_at(buffers, offset);
+	REQUIRE_FALSE(past);
+	CHECK(past.failure().code == errc::unexpected_end);
+	CHECK(past.failure().offset_bytes == offset);
+	CHECK(past.failure().length_bytes == 8192U);
+	auto const far = handle->read_at(buffers, ~std::uint64_t{0} - 100);
+	REQUIRE_FALSE(far);
+	CHECK(far.failure().code == errc::unexpected_end);
+
+	std::vector<read_buffer> const last{{memory.data(), 4096}};
+	REQUIRE_OK(handle->read_at(last, offset));
+	CHECK(std::all_of(memory.data(), memory.data() + 4096, [](auto b) { return b == std::byte{0}; }));
+}
+
+TEST_CASE("direct I/O is used on block devices, on files when asked for, and its absence has a reason")
+{
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	auto const handle = device->open();
+	CAPTURE(handle->buffered_reason());
+	bool const is_block = kind.loop_sector_bytes > 0;
+	CHECK(handle->geometry().is_block_device == is_block);
+	CHECK(handle->geometry().logical_sector_bytes == (is_block ? kind.loop_sector_bytes : 1));
+	CHECK(handle->geometry().is_direct == handle->buffered_reason().empty());
+	if (kind.direct == direct_io_mode::off || (kind.direct == direct_io_mode::automatic && !is_block))
+		CHECK_FALSE(handle->geometry().is_direct);
+	else if (is_block)
+		CHECK(handle->geometry().is_direct);
+}
+
+TEST_CASE("a device smaller than a page is buffered")
+{
+	temporary_directory const directory;
+	make_sparse_file(directory.file("image"), 512);
+	std::string why;
+	auto const loop = loop_device::make(directory.file("image"), why);
+	if (!loop) {
+		WARN("skipped: " << why);
+		return;
+	}
+	auto const handle = posix_block_device::open(loop->path(), loop->path(), device_access::read_write);
+	REQUIRE(handle);
+	CHECK(handle.value()->buffered_reason() == "smaller than a page");
+	std::vector<std::byte> bytes(512);
+	std::vector<write_buffer> const writes{{bytes.data(), 512}};
+	REQUIRE_OK(handle.value()->write_at(writes, 0));
+	REQUIRE_OK(handle.value()->flush());
+}
+
+TEST_CASE("a read-only handle reads and refuses to write")
+{
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	page_memory const memory(8192);
+	auto const handle = device->open(device_access::read_only);
+	std::vector<read_buffer> const reads{{memory.data(), 8192}};
+	std::vector<write_buffer> const writes{{memory.data(), 8192}};
+	REQUIRE_OK(handle->read_at(reads, 0));
+	auto const written = handle->write_at(writes, 0);
+	REQUIRE_FALSE(written);
+	CHECK(written.failure().os_errno == EBADF);
+	CHECK(written.failure().device == device->path);
+}
+
+TEST_CASE("handles that write neighbouring ranges at once do not undo each other")
+{
+	// Two writers meet within a page again and again, one of them with whole pages beside it. Were a shared
+	// page written directly by one and through the page cache by the other, the cached image would overwrite
+	// the direct bytes sooner or later.
+	auto const kind = GENERATE(from_range(all_kinds));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	std::size_t const part = 10 * 1024 + 512;
+	std::size_t const parts = 380;
+	std::size_t const threads = 2;
+	std::mt19937_64 random(7);
+	page_memory const expected(part * parts);
+	fill(expected.data(), part * parts, random);
+	std::vector<std::unique_ptr<posix_block_device>> handles;
+	for (std::size_t i = 0; i < threads; ++i)
+		handles.push_back(device->open());
+	std::vector<result<void>> outcomes(threads);
+
+	std::vector<std::thread> workers;
+	for (std::size_t worker = 0; worker < threads; ++worker) {
+		workers.emplace_back([&, worker] {
+			for (std::size_t i = worker; i < parts && outcomes[worker]; i += threads) {
+				std::vector<write_buffer> const buffers{{expected.data() + i * part, part}};
+				outcomes[worker] = handles[worker]->write_at(buffers, i * part);
+				if (outcomes[worker] && i % 16 == worker)
+					outcomes[worker] = handles[worker]->flush();
+			}
+		});
+	}
+	for (auto &worker : workers)
+		worker.join();
+	for (std::size_t i = 0; i < threads; ++i) {
+		REQUIRE_OK(outcomes[i]);
+		REQUIRE_OK(handles[i]->flush());
+	}
+	page_memory const found(part * parts);
+	std::vector<read_buffer> const reads{{found.data(), part * parts}};
+	REQUIRE_OK(device->open()->read_at(reads, 0));
+	CHECK(std::memcmp(found.data(), expected.data(), part * parts) == 0);
+}

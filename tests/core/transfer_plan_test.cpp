@@ -1,0 +1,105 @@
+#include "actors/core/transfer_plan.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstddef>
+#include <random>
+#include <vector>
+
+using namespace ezio;
+
+namespace
+{
+
+constexpr direct_alignment sectors_of_512{512, 512, 4096};
+
+struct aligned_memory {
+	alignas(4096) std::byte bytes[64 * 1024];
+};
+
+} // namespace
+
+TEST_CASE("an aligned transfer of whole pages is one direct part")
+{
+	auto const memory = std::make_unique<aligned_memory>();
+	std::vector<iovec> const buffers{{memory->bytes, 16384}, {memory->bytes + 32768, 16384}};
+	CHECK(plan_transfer(buffers, 8192, sectors_of_512, 1 << 20) ==
+		std::vector<transfer_part>{{{8192, 32768}, true}});
+}
+
+TEST_CASE("partly covered pages at both ends are buffered although their sectors are aligned")
+{
+	auto const memory = std::make_unique<aligned_memory>();
+	std::vector<iovec> const buffers{{memory->bytes, 16384}};
+	CHECK(plan_transfer(buffers, 512, sectors_of_512, 1 << 20) ==
+		std::vector<transfer_part>{{{512, 3584}, false}, {{4096, 12288}, true}, {{16384, 512}, false}});
+}
+
+TEST_CASE("a transfer within one page is buffered")
+{
+	auto const memory = std::make_unique<aligned_memory>();
+	std::vector<iovec> const buffers{{memory->bytes, 3584}};
+	CHECK(plan_transfer(buffers, 512, sectors_of_512, 1 << 20) ==
+		std::vector<transfer_part>{{{512, 3584}, false}});
+}
+
+TEST_CASE("the last page of a device that does not end on a page is buffered")
+{
+	auto const memory = std::make_unique<aligned_memory>();
+	std::vector<iovec> const buffers{{memory->bytes, 8192 + 512}};
+	CHECK(plan_transfer(buffers, 0, sectors_of_512, 8192 + 512) ==
+		std::vector<transfer_part>{{{0, 8192}, true}, {{8192, 512}, false}});
+}
+
+TEST_CASE("pages that a misaligned buffer touches are buffered, the others direct")
+{
+	auto const memory = std::make_unique<aligned_memory>();
+	std::vector<iovec> const buffers{
+		{memory->bytes, 16384}, {memory->bytes + 16384 + 8, 512}, {memory->bytes + 20480, 16384 - 512}};
+	CHECK(plan_transfer(buffers, 0, sectors_of_512, 1 << 20) ==
+		std::vector<transfer_part>{{{0, 16384}, true}, {{16384, 4096}, false}, {{20480, 12288}, true}});
+}
+
+TEST_CASE("a plan covers the transfer once, and its direct parts are aligned buffers on whole pages")
+{
+	auto const seed = std::random_device{}();
+	CAPTURE(seed);
+	std::mt19937_64 random(seed);
+	auto const memory = std::make_unique<aligned_memory>();
+	for (int round = 0; round < 2000; ++round) {
+		std::uint64_t const unit = round % 2 == 0 ? 512 : 1;
+		std::vector<iovec> buffers;
+		std::uint64_t total = 0;
+		for (auto count = 1 + random() % 6; count > 0; --count) {
+			auto const length = random() % (16384 / unit) * unit;
+			buffers.push_back({memory->bytes + random() % (32768 / unit) * unit, length});
+			total += length;
+		}
+		auto const offset = random() % (65536 / unit) * unit;
+		auto const direct_end = random() % 131072;
+		auto next = offset;
+		std::vector<iovec> clipped;
+		std::vector<iovec> all;
+		for (auto const &part : plan_transfer(buffers, offset, sectors_of_512, direct_end)) {
+			REQUIRE(part.device.offset_bytes == next);
+			REQUIRE(part.device.length_bytes > 0);
+			next = part.device.end_bytes();
+			clip_buffers(buffers, offset, part.device, clipped);
+			std::uint64_t clipped_bytes = 0;
+			for (auto const &buffer : clipped) {
+				clipped_bytes += buffer.iov_len;
+				if (part.is_direct) {
+					REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.iov_base) % 512 == 0);
+					REQUIRE(buffer.iov_len % 512 == 0);
+				}
+			}
+			REQUIRE(clipped_bytes == part.device.length_bytes);
+			if (part.is_direct) {
+				REQUIRE(part.device.offset_bytes % 4096 == 0);
+				REQUIRE(part.device.length_bytes % 4096 == 0);
+				REQUIRE(part.device.end_bytes() <= direct_end);
+			}
+		}
+		REQUIRE(next == offset + total);
+	}
+}
