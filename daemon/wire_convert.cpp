@@ -1,0 +1,311 @@
+#include "daemon/wire_convert.hpp"
+
+#include "actors/core/units.hpp"
+#include "ctl/wire/base64.hpp"
+
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+
+namespace ezio
+{
+
+namespace
+{
+
+using nlohmann::json;
+
+// wire::check_args() has seen to the types.
+bool flag(json const &args, char const *name)
+{
+	return args.value(name, false);
+}
+
+std::string text(json const &args, char const *name)
+{
+	return args.value(name, std::string());
+}
+
+std::vector<std::string> list(json const &args, char const *name)
+{
+	auto const found = args.find(name);
+	return found == args.end() ? std::vector<std::string>() : found->get<std::vector<std::string>>();
+}
+
+using converted = result<control_verb>;
+
+converted to_add(json const &args)
+{
+	add_request add;
+	auto bytes = wire::base64_decode(args.at("torrent_base64").get_ref<std::string const &>());
+	if (!bytes)
+		return bytes.failure();
+	add.torrent = std::move(*bytes);
+	add.target = text(args, "target");
+	if (!add.target.starts_with('/'))
+		return make_error(
+			errc::invalid_argument, "target must be an absolute path, not \"" + add.target + "\"");
+	add.is_seed = flag(args, "seed");
+	add.is_sequential = flag(args, "sequential");
+	add.is_paused = flag(args, "paused");
+	add.peers = list(args, "peers");
+	add.trackers = list(args, "trackers");
+	add.uploads_max = args.value("uploads_max", -1);
+	add.connections_max = args.value("connections_max", -1);
+	for (auto &check : list(args, "allow"))
+		add.allowed_checks.insert(std::move(check));
+	return control_verb(std::move(add));
+}
+
+template <torrent_verb Verb>
+converted to_torrent_request(json const &args)
+{
+	return control_verb(torrent_request{Verb, list(args, "selectors")});
+}
+
+template <class Request>
+converted to_empty(json const &)
+{
+	return control_verb(Request{});
+}
+
+using converter = converted (*)(json const &);
+
+constexpr std::array<std::pair<std::string_view, converter>, 15> converters{{
+	{"ping", to_empty<ping_request>},
+	{"version", to_empty<version_request>},
+	{"add", to_add},
+	{"status",
+		[](json const &args) -> converted { return control_verb(status_request{list(args, "selectors")}); }},
+	{"pause", to_torrent_request<torrent_verb::pause>},
+	{"resume", to_torrent_request<torrent_verb::resume>},
+	{"remove", to_torrent_request<torrent_verb::remove>},
+	{"verify", to_torrent_request<torrent_verb::verify>},
+	{"reannounce", to_torrent_request<torrent_verb::reannounce>},
+	{"peers",
+		[](json const &args) -> converted { return control_verb(peers_request{list(args, "selectors")}); }},
+	{"get", [](json const &args) -> converted { return control_verb(get_request{list(args, "keys")}); }},
+	{"set",
+		[](json const &args) -> converted {
+			return control_verb(set_request{text(args, "key"), text(args, "value"), flag(args, "save")});
+		}},
+	{"reload", to_empty<reload_request>},
+	{"stats", to_empty<stats_request>},
+	{"shutdown", to_empty<shutdown_request>},
+}};
+
+template <class T>
+json or_null(std::optional<T> const &value)
+{
+	return value ? json(*value) : json(nullptr);
+}
+
+json torrent_json(torrent_row const &row)
+{
+	return {{"info_hash", row.info_hash}, {"name", row.name}, {"target", row.target},
+		{"state", to_string(row.state)}, {"seed", row.is_seed}, {"synced", row.is_synced},
+		{"verified", row.is_verified}, {"size_bytes", row.size_bytes}, {"done_bytes", row.done_bytes},
+		{"downloaded_bytes", row.downloaded_bytes}, {"uploaded_bytes", row.uploaded_bytes},
+		{"down_rate", row.down_rate}, {"up_rate", row.up_rate}, {"peers", row.peers}, {"seeds", row.seeds},
+		{"pieces_total", row.pieces_total}, {"pieces_done", row.pieces_done},
+		{"piece_bytes", row.piece_bytes}, {"hash_failures", row.hash_failures},
+		{"read_errors", row.read_errors}, {"progress", row.progress},
+		{"eta_seconds", or_null(row.eta_seconds)}, {"added_unix_ms", row.added_unix_ms},
+		{"error", wire::error_to_json(row.failure)}, {"bad_pieces", or_null(row.bad_pieces)}};
+}
+
+json totals_json(std::vector<torrent_row> const &rows)
+{
+	std::uint64_t size = 0, done = 0, down = 0, up = 0, peers = 0;
+	auto states = json::object();
+	for (auto const &row : rows) {
+		size += row.size_bytes;
+		done += row.done_bytes;
+		down += row.down_rate;
+		up += row.up_rate;
+		peers += row.peers;
+		auto &count = states[std::string(to_string(row.state))];
+		count = count.is_null() ? 1u : count.get<unsigned>() + 1u;
+	}
+	return {{"torrents", rows.size()}, {"size_bytes", size}, {"done_bytes", done}, {"down_rate", down},
+		{"up_rate", up}, {"peers", peers}, {"states", std::move(states)}};
+}
+
+json peer_json(peer_row const &peer)
+{
+	return {{"endpoint", peer.endpoint}, {"client", peer.client}, {"progress", peer.progress},
+		{"down_rate", peer.down_rate}, {"up_rate", peer.up_rate}, {"downloaded_bytes", peer.downloaded_bytes},
+		{"uploaded_bytes", peer.uploaded_bytes}, {"incoming", peer.is_incoming}, {"seed", peer.is_seed},
+		{"source", peer.source}, {"flags", peer.flags}};
+}
+
+json setting_json(setting_row const &row)
+{
+	return {{"table", row.table}, {"key", row.key}, {"type", row.type}, {"unit", row.unit},
+		{"value", row.value}, {"effective", row.effective}, {"default", row.default_value},
+		{"allowed", row.allowed}, {"live", row.is_live}, {"help", row.help}};
+}
+
+json changes_json(std::vector<setting_change> const &changes)
+{
+	auto all = json::array();
+	for (auto const &change : changes)
+		all.push_back({{"key", change.key}, {"old", change.old_value}, {"new", change.new_value}});
+	return all;
+}
+
+json latency_json(latency_histogram::summary const &latency)
+{
+	return {{"count", latency.count}, {"p50_us", latency.p50_us}, {"p95_us", latency.p95_us},
+		{"p99_us", latency.p99_us}, {"max_us", latency.max_us}};
+}
+
+using partition_row = stats_report::partition_row;
+
+constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 14> partition_counters{{
+	{"cache_hits", &partition_row::cache_hits},
+	{"cache_misses", &partition_row::cache_misses},
+	{"read_ops", &partition_row::read_ops},
+	{"read_bytes", &partition_row::read_bytes},
+	{"write_ops", &partition_row::write_ops},
+	{"write_bytes", &partition_row::write_bytes},
+	{"blocks_written", &partition_row::blocks_written},
+	{"hashed_bytes", &partition_row::hashed_bytes},
+	{"syncs", &partition_row::syncs},
+	{"errors", &partition_row::errors},
+	{"blocks_clean", &partition_row::blocks_clean},
+	{"blocks_dirty", &partition_row::blocks_dirty},
+	{"jobs_waiting", &partition_row::jobs_waiting},
+	{"queue_depth", &partition_row::queue_depth},
+}};
+
+struct answer_to_json {
+	json operator()(ping_reply const &) const { return {{"pong", true}}; }
+
+	json operator()(version_reply const &v) const
+	{
+		return {{"version", v.version}, {"protocol", v.protocol}, {"libtorrent", v.libtorrent},
+			{"caf", v.caf}, {"pid", v.pid}, {"uptime_ms", v.uptime_ms},
+			{"events_endpoint", v.events_endpoint}};
+	}
+
+	json operator()(add_reply const &added) const { return {{"info_hash", added.info_hash}}; }
+
+	json operator()(status_reply const &status) const
+	{
+		auto torrents = json::array();
+		for (auto const &row : status.rows)
+			torrents.push_back(torrent_json(row));
+		return {{"torrents", std::move(torrents)}, {"totals", totals_json(status.rows)}};
+	}
+
+	json operator()(torrent_reply const &changed) const { return {{"info_hashes", changed.info_hashes}}; }
+
+	json operator()(peers_list_reply const &list) const
+	{
+		auto torrents = json::array();
+		for (auto const &torrent : list.torrents) {
+			auto peers = json::array();
+			for (auto const &peer : torrent.peers)
+				peers.push_back(peer_json(peer));
+			torrents.push_back(
+				{{"info_hash", torrent.info_hash}, {"name", torrent.name}, {"peers", std::move(peers)}});
+		}
+		return {{"torrents", std::move(torrents)}};
+	}
+
+	json operator()(get_reply const &found) const
+	{
+		auto settings = json::array();
+		for (auto const &row : found.settings)
+			settings.push_back(setting_json(row));
+		return {{"settings", std::move(settings)}};
+	}
+
+	json operator()(setting_change const &change) const
+	{
+		return {{"key", change.key}, {"old", change.old_value}, {"new", change.new_value},
+			{"active", change.is_active}};
+	}
+
+	json operator()(reload_report const &report) const
+	{
+		return {
+			{"applied", changes_json(report.applied)}, {"needs_restart", changes_json(report.needs_restart)}};
+	}
+
+	json operator()(stats_report const &report) const
+	{
+		auto partitions = json::array();
+		auto totals = json::object();
+		for (auto const &[name, member] : partition_counters)
+			totals[name] = std::uint64_t{0};
+		for (auto const &row : report.partitions) {
+			json one = {{"index", row.index}, {"read_latency", latency_json(row.read_latency)},
+				{"write_latency", latency_json(row.write_latency)},
+				{"hash_latency", latency_json(row.hash_latency)},
+				{"sync_latency", latency_json(row.sync_latency)}};
+			for (auto const &[name, member] : partition_counters) {
+				one[name] = row.*member;
+				totals[name] = totals[name].get<std::uint64_t>() + row.*member;
+			}
+			partitions.push_back(std::move(one));
+		}
+		auto by_kind = json::object();
+		for (auto const &[kind, count] : report.event_counts)
+			by_kind[kind] = count;
+		return {{"partitions", std::move(partitions)}, {"totals", std::move(totals)},
+			{"budget",
+				{{"capacity_bytes", report.budget_blocks * block_bytes},
+					{"used_bytes", report.used_blocks * block_bytes},
+					{"dirty_bytes", report.dirty_blocks * block_bytes},
+					{"backpressure_count", report.backpressure_count},
+					{"backpressure_ms", report.backpressure_ms}, {"hashers", report.hashers}}},
+			{"events", {{"published", report.events_published}, {"by_kind", std::move(by_kind)}}},
+			{"uptime_ms", report.uptime_ms}};
+	}
+
+	json operator()(shutdown_reply const &) const { return {{"stopping", true}}; }
+};
+
+} // namespace
+
+result<control_request> to_control_request(wire::request const &request)
+{
+	for (auto const &[name, convert] : converters) {
+		if (name != request.verb->name)
+			continue;
+		auto verb = convert(request.args);
+		if (!verb)
+			return verb.failure();
+		return control_request{std::move(*verb)};
+	}
+	return make_error(
+		errc::unsupported, "this daemon does not know \"" + std::string(request.verb->name) + "\"");
+}
+
+nlohmann::json to_json(control_answer const &answer)
+{
+	return std::visit(answer_to_json{}, answer);
+}
+
+wire::event_message to_event_message(std::uint64_t sequence, event const &e)
+{
+	wire::event_message message;
+	message.seq = sequence;
+	message.kind = std::string(to_string(e.kind));
+	message.unix_ms = e.unix_ms;
+	message.info_hash = e.info_hash;
+	message.text = e.text;
+	message.key = e.key;
+	message.old_value = e.old_value;
+	message.new_value = e.new_value;
+	message.peer = e.peer;
+	if (e.piece >= 0)
+		message.piece = static_cast<std::uint32_t>(e.piece);
+	message.failure = e.failure;
+	return message;
+}
+
+} // namespace ezio
