@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds and runs all tests. See --help.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+. tests/packages.sh
+
+usage() {
+	cat <<'END'
+usage: tests/run.sh [STEP...] [-- CTEST-ARGUMENT...]
+Installs what is missing (Debian 12), builds and tests. Without a STEP: --release.
+  --release  gcc, optimised; every test, end to end tests included
+  --format   clang-format changes nothing
+  --core     core, wire and config alone, as on a machine without CAF, libtorrent and ZeroMQ
+  --clang    clang 14: everything compiles; unit tests
+  --asan     address and undefined behaviour sanitizers: unit tests
+  --tsan     thread sanitizer: unit tests
+  --all      all of these; --release last
+Tests that need root, loop devices or FUSE and do not get them are reported as skipped, with the reason.
+END
+}
+
+steps=()
+while (($#)); do
+	case $1 in
+	--release | --format | --core | --clang | --asan | --tsan) steps+=("${1#--}") ;;
+	--all) steps+=(format core clang asan tsan release) ;;
+	--help | -h) usage; exit 0 ;;
+	--) shift; break ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	shift
+done
+((${#steps[@]})) || steps=(release)
+ctest_arguments=("$@")
+jobs=$(nproc)
+
+# gcc 12's thread sanitizer does not find its shadow memory where the kernel randomizes addresses by more than
+# 28 bits.
+fixed_addresses=()
+if setarch -R true 2>/dev/null; then
+	fixed_addresses=(setarch -R)
+fi
+
+# build_and_test PRESET CTEST-ARGUMENT...
+build_and_test() {
+	local preset=$1 runner=()
+	shift
+	[[ $preset != tsan ]] || runner=("${fixed_addresses[@]}")
+	cmake --preset "$preset" -DCMAKE_MESSAGE_LOG_LEVEL=WARNING &&
+		cmake --build --preset "$preset" -j "$jobs" &&
+		"${runner[@]}" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+			"$@" "${ctest_arguments[@]}"
+}
+
+# Sanitized and clang builds repeat what depends on the compiler, not what looks at the tree or takes long.
+run_step() {
+	case $1 in
+	format)
+		find . -path ./build -prune -o \( -name '*.cpp' -o -name '*.hpp' \) -print0 |
+			xargs -0 clang-format-14 --dry-run -Werror
+		;;
+	release) build_and_test release ;;
+	*) build_and_test "$1" -L unit ;;
+	esac
+}
+
+ezio_install build run test
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tsan.supp
+failed=()
+for step in "${steps[@]}"; do
+	echo "=== $step"
+	began=$SECONDS
+	if ! run_step "$step"; then
+		failed+=("$step")
+	fi
+	echo "=== $step took $((SECONDS - began)) s"
+done
+if ((${#failed[@]})); then
+	echo "failed: ${failed[*]}"
+	exit 1
+fi
