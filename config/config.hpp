@@ -18,7 +18,8 @@ enum class foreign_kind : std::uint8_t { boolean, integer, string, text };
 
 /// Asks the owner of foreign keys (libtorrent's settings_pack) whether @p key may have this value. Answers
 /// the canonical text; errc::unknown_key or errc::out_of_range otherwise. kind text: the value came as text
-/// (`ezioctl set`) and may be any of the three.
+/// (`ezioctl set`) and may be any of the three. A key whose values are strings must also accept kinds boolean
+/// and integer: a saved text that looks like one is written without quotes.
 using foreign_key_check =
 	std::function<result<std::string>(std::string_view key, std::string_view value_text, foreign_kind kind)>;
 
@@ -59,13 +60,13 @@ public:
 	/// All defaults.
 	configuration();
 
-	/// Typed access to a row's value. The key must exist and have that type (assertion), so that a misspelt
-	/// name fails the first test that reads it.
+	/// Typed access to a row's value. The key must exist and have that type ; a misspelt name
+	/// stops the program, so it fails the first test that reads it.
 	bool boolean(std::string_view key) const;
 	std::int64_t integer(std::string_view key) const; ///< also size, rate and duration, in the row's unit
 	/// Empty: auto.
 	std::optional<std::int64_t> integer_or_auto(std::string_view key) const;
-	std::string const &text(std::string_view key) const; ///< string and word; "auto" for automatic
+	std::string const &text(std::string_view key) const; ///< string and word
 	std::vector<std::string> const &list(std::string_view key) const;
 
 	setting_value const &value(schema_row const &row) const;
@@ -81,7 +82,7 @@ public:
 	result<config_change> set(
 		std::string_view key, std::string_view text, foreign_key_check const &foreign = nullptr);
 
-	/// For the loader: sets a row's value without comparing it with other keys.
+	/// For the loader: sets a row's value without comparing it with other keys; errors as judge_value.
 	result<void> assign(schema_row const &row, setting_value v, value_origin from);
 	void assign_foreign(std::string key, std::string canonical_value);
 
@@ -89,9 +90,9 @@ public:
 	std::vector<torrent_entry> const &torrents() const { return m_torrents; }
 	void add_torrent(torrent_entry torrent) { m_torrents.push_back(std::move(torrent)); }
 
-	/// Values that are allowed each but not together. key: the one to report.
+	/// Values that are allowed each but not together.
 	struct relation_fault {
-		schema_row const *row;
+		std::string_view key; ///< the one to report
 		std::string message;
 		std::string allowed;
 	};
@@ -103,6 +104,8 @@ private:
 		value_origin origin = value_origin::default_value;
 	};
 	entry const &at(std::string_view key) const;
+	result<config_change> set_foreign(
+		std::string_view key, std::string_view text, foreign_key_check const &foreign);
 
 	std::vector<entry> m_entries; ///< by row index of the schema
 	std::map<std::string, std::string> m_libtorrent;

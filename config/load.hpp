@@ -25,20 +25,23 @@ struct config_fault {
 /// "FILE:LINE: key: message (allowed: ...)", without the parts that are empty.
 std::string to_string(config_fault const &fault);
 
-/// All faults, one per line, as one error (errc::invalid_argument; io_error if the file could not be read).
+/// What came of reading a file.
 struct load_report {
 	configuration config; ///< defaults where a fault prevented a value; use it only if is_valid()
 	std::vector<config_fault> faults;
 	std::optional<error> read_failure; ///< the file could not be read
 
 	bool is_valid() const { return faults.empty() && !read_failure; }
-	/// Must not be called on a valid report.
+	/// All faults, one per line, as one error (errc::invalid_argument), or why the file could not be read
+	/// (io_error). Only for a report that is not valid.
 	error failure() const;
 };
 
 inline constexpr std::size_t config_file_bytes_max = std::size_t{1} << 20;
 inline constexpr std::size_t config_faults_max = 100; ///< further ones are counted, not listed
-inline constexpr std::size_t config_nesting_max = 32; ///< brackets and dotted names in one value or key
+
+/// The bytes of a file of at most config_file_bytes_max; io_error with operation and path otherwise.
+result<std::string> read_config_text(std::string const &path);
 
 /// Reads and checks a whole file; never throws. Foreign keys are checked by @p foreign; without one every
 /// [libtorrent] key is taken as it is.

@@ -77,8 +77,13 @@ std::string canonical_text(setting_value const &value);
 /// what is allowed. parse_value(row, canonical_text(v)) gives v for every allowed v.
 result<setting_value> parse_value(schema_row const &row, std::string_view text);
 
-/// Whether a value of the right or wrong alternative is allowed for this row; errors as parse_value.
+/// Whether a value is allowed for this row; errors as parse_value.
 result<void> check_value(schema_row const &row, setting_value const &value);
+
+/// The same two, but the message is the bare reason ("12 is too small"), for a caller that prints key and
+/// allowed_text itself.
+result<setting_value> read_value(schema_row const &row, std::string_view text);
+result<void> judge_value(schema_row const &row, setting_value const &value);
 
 /// Limits of what a string or a list may hold.
 inline constexpr std::size_t setting_text_bytes_max = 4096;

@@ -76,12 +76,13 @@ public:
 
 	/// Changes the budget, within blocks_max. Growing is immediate; when shrinking, free memory goes back to
 	/// the system at once and the rest as blocks fall free.
+	/// Above blocks_max counts as blocks_max.
 	void set_capacity(std::uint32_t capacity_blocks);
 	std::uint32_t capacity_blocks() const { return m_capacity.load(std::memory_order_relaxed); }
 	std::uint32_t blocks_max() const { return m_blocks_max; }
 	/// Blocks referenced by anyone now.
 	std::uint32_t used_blocks() const { return m_used.load(std::memory_order_relaxed); }
-	/// Blocks kept for receiving: capacity / 8, at least 64.
+	/// Blocks kept for receiving: capacity / 8, at least 64, but never more than half of the capacity.
 	std::uint32_t reserve_blocks() const;
 	/// Touches up to @p blocks free blocks so that their first use costs nothing. Slow: call it from a thread
 	/// that may block.

@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace ezio
@@ -19,7 +20,7 @@ public:
 
 	struct summary {
 		std::uint64_t count = 0;
-		std::uint64_t p50_us = 0; ///< upper bound of the bucket that holds the percentile
+		std::uint64_t p50_us = 0; ///< upper bound of the bucket that holds the percentile; at most max_us
 		std::uint64_t p95_us = 0;
 		std::uint64_t p99_us = 0;
 		std::uint64_t max_us = 0; ///< exact

@@ -2,6 +2,7 @@
 
 #include "actors/core/disk_job.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -10,16 +11,21 @@ namespace ezio
 {
 
 /// Blocks of one piece, in order, to be hashed for a job. The references keep the bytes alive and unchanged.
-/// A large piece may come as several tasks with one stream; the one with a job is the last.
+/// A large piece may come as several tasks with one stream; the one with a job is the last. A stream may also
+/// end without a last task, when its piece could not be read: then its last reference is simply dropped.
 struct hash_stream;
+struct partition_stats;
 struct hash_task {
 	std::shared_ptr<hash_stream> stream; ///< state carried from task to task of one piece
 	struct part {
 		block_ref block;
 		std::uint32_t length_bytes = 0; ///< from the start of the block
+		std::uint32_t sha256_bytes =
+			0; ///< from the start of the block: what its SHA-256 covers; 0: no digest
 	};
 	std::vector<part> parts;
 	job_ptr job; ///< set in the last task of the piece: gets the digests and goes to its sink
+	partition_stats *stats = nullptr; ///< of the partition that sent it; outlives the task; may be null
 };
 
 /// Where a partition sends what is to be hashed. Thread-safe.
@@ -40,9 +46,11 @@ struct hash_stream {
 	hash_stream(hash_stream const &) = delete;
 	hash_stream &operator=(hash_stream const &) = delete;
 
-	/// Adds one block (16 KiB, or less for the last of a piece).
-	void add_block(std::span<std::byte const> bytes);
-	/// Stores the digests in the job. The stream is spent.
+	/// Adds one block (16 KiB, or less for the last of a piece). SHA-256 covers its first @p sha256_bytes,
+	/// since v2 torrents know no padding; a block of padding only (0) has no digest.
+	void add_block(std::span<std::byte const> bytes, std::size_t sha256_bytes);
+	void add_block(std::span<std::byte const> bytes) { add_block(bytes, bytes.size()); }
+	/// Stores the digests in the job, or a failure if OpenSSL failed. The stream is spent.
 	void finish(disk_job &job);
 
 private:
@@ -50,7 +58,8 @@ private:
 	std::unique_ptr<state> m_state;
 };
 
-/// Runs one task: adds its parts and, if it is the last, hands the finished job to its sink.
+/// Runs one task: adds its parts (dropping each reference at once), counts, and, if the task is the last,
+/// hands the finished job to its sink.
 void run_hash_task(hash_task task);
 
 /// Hashes in the caller's thread: for hashing-threads 0 and for tests.
@@ -64,6 +73,7 @@ public:
 	}
 };
 
+/// Digests of bytes at hand. Any thread. They throw std::bad_alloc if OpenSSL has no memory.
 sha1_digest sha1_of(std::span<std::byte const> bytes);
 sha256_digest sha256_of(std::span<std::byte const> bytes);
 

@@ -18,12 +18,13 @@ constexpr std::string_view selectors_help = "torrents: info-hash prefix, name or
 constexpr std::array<arg_info, 1> any_selectors{{{"selectors", arg_type::text_list, false, selectors_help}}};
 constexpr std::array<arg_info, 1> some_selectors{{{"selectors", arg_type::text_list, true, selectors_help}}};
 
-constexpr std::array<arg_info, 10> add_args{{
+constexpr std::array<arg_info, 11> add_args{{
 	{"torrent_base64", arg_type::base64, true, "the torrent file, at most 16 MiB before encoding"},
 	{"target", arg_type::text, true, "absolute path of the block device or image file"},
 	{"seed", arg_type::boolean, false, "the target holds the data already; it is opened read-only"},
 	{"sequential", arg_type::boolean, false, "ask for the pieces in order"},
 	{"paused", arg_type::boolean, false, "do not start"},
+	{"check", arg_type::boolean, false, "hash what is on the target first, fetch only what differs"},
 	{"peers", arg_type::text_list, false, "HOST:PORT of peers to connect to"},
 	{"trackers", arg_type::text_list, false, "URLs, beside those in the torrent"},
 	{"uploads_max", arg_type::integer, false, "peers uploaded to at once", 1, peers_most},

@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
 #include <string>
@@ -29,8 +31,8 @@ std::string refusal(char const *verb, json const &args)
 json good_add()
 {
 	return {{"torrent_base64", "Zm9v"}, {"target", "/dev/loop0"}, {"seed", true}, {"sequential", false},
-		{"paused", false}, {"peers", {"10.0.0.1:6881"}}, {"trackers", json::array()}, {"uploads_max", 4},
-		{"connections_max", 2}, {"allow", {"mounted"}}};
+		{"paused", false}, {"check", true}, {"peers", {"10.0.0.1:6881"}}, {"trackers", json::array()},
+		{"uploads_max", 4}, {"connections_max", 2}, {"allow", {"mounted"}}};
 }
 
 } // namespace
@@ -134,10 +136,13 @@ TEST_CASE("the protocol page has a row for each verb, with each argument, and no
 				auto const *info = find_verb(name);
 				INFO(name);
 				REQUIRE(info != nullptr);
+				auto const args_start = line.find(" |") + 2;
+				auto const args = line.substr(args_start, line.find(" |", args_start) - args_start);
 				for (auto const &arg : info->args) {
 					INFO(arg.name);
-					CHECK(line.find("`" + std::string(arg.name) + "`") != std::string::npos);
+					CHECK(args.find("`" + std::string(arg.name) + "`") != std::string::npos);
 				}
+				CHECK(std::ranges::count(args, '`') == std::ssize(info->args) * 2);
 			}
 		}
 	}
