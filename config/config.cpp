@@ -191,18 +191,18 @@ std::vector<configuration::relation_fault> configuration::check_relations() cons
 	auto const cache_mib = integer("cache-size");
 	if (auto const dirty_mib = integer_or_auto("dirty-limit"); dirty_mib && *dirty_mib > cache_mib) {
 		faults.push_back(
-			{row_of("dirty-limit").key, std::to_string(*dirty_mib) + " MiB is more than cache-size",
+			{"dirty-limit", "cache-size", std::to_string(*dirty_mib) + " MiB is more than cache-size",
 				"at most cache-size, which is " + std::to_string(cache_mib) + " MiB; or auto"});
 	}
 	if (text("endpoint") == text("events-endpoint")) {
-		faults.push_back({row_of("events-endpoint").key, "'" + text("endpoint") + "' is taken by endpoint",
+		faults.push_back({"events-endpoint", "endpoint", "'" + text("endpoint") + "' is taken by endpoint",
 			"an endpoint of its own"});
 	}
 	std::set<std::string> components;
 	for (auto const &item : list("levels")) {
 		auto const component = item.substr(0, item.find('='));
 		if (!components.insert(component).second)
-			faults.push_back({row_of("levels").key, "'" + component + "' has two levels", "one level each"});
+			faults.push_back({"levels", "levels", "'" + component + "' has two levels", "one level each"});
 	}
 	return faults;
 }

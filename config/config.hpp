@@ -92,7 +92,8 @@ public:
 
 	/// Values that are allowed each but not together.
 	struct relation_fault {
-		std::string_view key; ///< the one to report
+		std::string_view key;       ///< the one to report
+		std::string_view other_key; ///< the one it does not go with; may be the same
 		std::string message;
 		std::string allowed;
 	};
