@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/block_device.hpp"
+#include "actors/core/block_topology.hpp"
 #include "actors/core/extent_map.hpp"
 #include "actors/core/result.hpp"
 
@@ -27,6 +28,9 @@ struct target_check_info {
 };
 std::vector<target_check_info> const &target_checks();
 
+/// errc::invalid_argument if a name is no check or one that cannot be allowed.
+result<void> validate_allowed_checks(std::set<std::string> const &names);
+
 /// Keeps the claims of this process: torrents on disjoint extents of one device share one claim. Thread-safe;
 /// methods may block on the device.
 class device_registry
@@ -42,7 +46,12 @@ public:
 	virtual void release(std::string const &info_hash) = 0;
 };
 
+struct registry_options {
+	direct_io_mode direct = direct_io_mode::automatic;
+	system_paths paths; ///< where to look for mounts, swap areas and holders
+};
+
 /// The registry of real devices and files.
-std::unique_ptr<device_registry> make_device_registry();
+std::unique_ptr<device_registry> make_device_registry(registry_options options = {});
 
 } // namespace ezio
