@@ -49,6 +49,7 @@ converted to_add(json const &args)
 	add.is_seed = flag(args, "seed");
 	add.is_sequential = flag(args, "sequential");
 	add.is_paused = flag(args, "paused");
+	add.is_check = flag(args, "check");
 	add.peers = list(args, "peers");
 	add.trackers = list(args, "trackers");
 	add.uploads_max = args.value("uploads_max", -1);

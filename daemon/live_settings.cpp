@@ -1,0 +1,231 @@
+#include "daemon/live_settings.hpp"
+
+#include "config/load.hpp"
+#include "config/save.hpp"
+
+#include <utility>
+
+namespace ezio
+{
+
+namespace
+{
+
+constexpr std::uint64_t blocks_per_mib = 1024 * 1024 / block_bytes;
+
+bool is_libtorrent_key(config_change const &change)
+{
+	return change.row == nullptr;
+}
+
+setting_change to_setting_change(config_change const &change, bool is_active)
+{
+	return {change.key, change.old_text, change.new_text, is_active};
+}
+
+} // namespace
+
+std::vector<session_setting> session_settings(configuration const &config)
+{
+	std::vector<session_setting> settings;
+	for (auto const &row : schema())
+		if (row.table == "session")
+			settings.push_back({std::string(row.key), canonical_text(config.value(row)), false});
+	for (auto const &[key, value] : config.libtorrent())
+		settings.push_back({key, value, true});
+	return settings;
+}
+
+live_settings::live_settings(configuration started_with, settings_context context, settings_targets targets)
+	: m_configured(started_with), m_in_force(std::move(started_with)), m_context(std::move(context)),
+	  m_targets(std::move(targets))
+{
+}
+
+setting_row live_settings::row_of(schema_row const &row) const
+{
+	setting_row shown;
+	shown.table = row.table;
+	shown.key = row.key;
+	shown.type = to_string(row.type);
+	shown.unit = row.unit;
+	shown.value = canonical_text(m_configured.value(row));
+	shown.effective = canonical_text(m_in_force.value(row));
+	shown.default_value = row.default_text;
+	shown.allowed = allowed_text(row);
+	shown.is_live = row.effect == setting_effect::live;
+	shown.help = row.help;
+	if (shown.effective != "auto")
+		return shown;
+	if (row.key == "aio-threads")
+		shown.effective += " (" + std::to_string(m_context.partitions) + ")";
+	else if (row.key == "hashing-threads")
+		shown.effective += " (" + std::to_string(hashers_of(m_in_force, m_context.on)) + ")";
+	else if (row.key == "dirty-limit")
+		shown.effective += " (" +
+			std::to_string(disk_sizes_of(m_in_force, m_context.partitions).dirty_high_bytes / (1024 * 1024)) +
+			")";
+	return shown;
+}
+
+setting_row live_settings::foreign_row(std::string const &key, std::string const &value) const
+{
+	setting_row shown;
+	shown.table = "libtorrent";
+	shown.key = key;
+	shown.type = "libtorrent";
+	shown.value = value;
+	auto const in_force = m_in_force.libtorrent().find(key);
+	if (in_force != m_in_force.libtorrent().end())
+		shown.effective = in_force->second;
+	shown.allowed = "what libtorrent's settings_pack takes";
+	shown.is_live = true;
+	shown.help = "A setting of libtorrent by its own name.";
+	return shown;
+}
+
+result<std::vector<setting_row>> live_settings::rows(std::vector<std::string> const &keys)
+{
+	std::vector<setting_row> found;
+	if (keys.empty()) {
+		for (auto const &row : schema())
+			found.push_back(row_of(row));
+		for (auto const &[key, value] : m_configured.libtorrent())
+			found.push_back(foreign_row(key, value));
+		return found;
+	}
+	for (auto const &key : keys) {
+		if (auto const *const row = find_row(key)) {
+			found.push_back(row_of(*row));
+			continue;
+		}
+		auto const value = m_configured.get(key);
+		if (!value)
+			return value.failure();
+		constexpr std::string_view prefix = "libtorrent.";
+		auto const name = key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+		found.push_back(foreign_row(name, *value));
+	}
+	return found;
+}
+
+result<void> live_settings::apply(config_change const &change, configuration const &wanted)
+{
+	if (is_libtorrent_key(change))
+		return m_targets.session({change.key, change.new_text, true});
+	if (change.table == "session")
+		return m_targets.session({change.key, change.new_text, false});
+	if (change.table == "log")
+		return m_targets.log(wanted.text("level"), wanted.list("levels"));
+	if (change.table == "hash") {
+		m_targets.hashers(hashers_of(wanted, m_context.on));
+		return {};
+	}
+	if (change.table == "disk") {
+		auto const sizes = disk_sizes_of(wanted, m_context.partitions);
+		if (sizes.capacity_blocks > m_context.arena_blocks_max)
+			return make_error(errc::out_of_range,
+				"cache-size: more than " + std::to_string(m_context.arena_blocks_max / blocks_per_mib) +
+					" MiB, which is this machine's memory, needs a restart");
+		m_targets.disk(sizes);
+		return {};
+	}
+	return make_error(errc::unsupported, change.table + "." + change.key + " cannot change while running");
+}
+
+/// Puts one key of @p wanted in force.
+void live_settings::remember(config_change const &change, configuration const &wanted)
+{
+	if (is_libtorrent_key(change)) {
+		m_in_force.assign_foreign(change.key, change.new_text);
+	} else {
+		// Allowed once, allowed again: the value comes out of a configuration.
+		[[maybe_unused]] auto const taken =
+			m_in_force.assign(*change.row, wanted.value(*change.row), wanted.origin(*change.row));
+	}
+	auto e = make_event(event_kind::setting_changed);
+	e.key = change.key;
+	e.old_value = change.old_text;
+	e.new_value = change.new_text;
+	m_targets.publish(std::move(e));
+}
+
+result<void> live_settings::save(config_change const &change) const
+{
+	if (m_context.config_path.empty())
+		return make_error(errc::unsupported, "the daemon was started without a configuration file");
+	auto const value = is_libtorrent_key(change) ? foreign_toml_text(change.new_text)
+												 : toml_text(m_configured.value(*change.row));
+	return save_key(m_context.config_path, change.table, change.key, value);
+}
+
+result<setting_change> live_settings::set(std::string const &key, std::string const &value, bool save_it)
+{
+	auto wanted = m_configured;
+	auto const change = wanted.set(key, value, m_targets.foreign);
+	if (!change)
+		return change.failure();
+	if (change->is_live) {
+		// What is configured and waits for a restart stays out of it.
+		auto in_force = m_in_force;
+		if (change->row != nullptr) {
+			auto const taken = in_force.assign(*change->row, wanted.value(*change->row), value_origin::set);
+			if (!taken)
+				return taken.failure();
+		}
+		auto const applied = apply(*change, in_force);
+		if (!applied)
+			return applied.failure();
+		remember(*change, wanted);
+	}
+	m_configured = std::move(wanted);
+	if (save_it) {
+		auto const saved = save(*change);
+		if (!saved) {
+			auto e = saved.failure();
+			e.message = change->key + (change->is_live ? " is active" : " is set") +
+				", but was not saved: " + e.message;
+			return e;
+		}
+	}
+	return to_setting_change(*change, change->is_live);
+}
+
+result<reload_report> live_settings::reload()
+{
+	if (m_context.config_path.empty())
+		return make_error(errc::unsupported, "the daemon was started without a configuration file");
+	auto const loaded = load_config(m_context.config_path, m_targets.foreign);
+	if (!loaded.is_valid())
+		return loaded.failure();
+	reload_report report;
+	std::string faults;
+	for (auto const &change : diff(m_in_force, loaded.config)) {
+		// A libtorrent key that is gone from the file keeps its value: its default is not ours to know.
+		auto const is_removed = is_libtorrent_key(change) && change.new_text.empty();
+		if (!change.is_live || is_removed) {
+			report.needs_restart.push_back(to_setting_change(change, false));
+			continue;
+		}
+		auto wanted = m_in_force;
+		if (change.row != nullptr) {
+			auto const taken =
+				wanted.assign(*change.row, loaded.config.value(*change.row), value_origin::file);
+			if (!taken)
+				return taken.failure();
+		}
+		auto const applied = apply(change, wanted);
+		if (!applied) {
+			faults += (faults.empty() ? "" : "; ") + change.key + ": " + to_string(applied.failure());
+			continue;
+		}
+		remember(change, loaded.config);
+		report.applied.push_back(to_setting_change(change, true));
+	}
+	m_configured = loaded.config;
+	if (!faults.empty())
+		return make_error(errc::internal, "not every change of the file could be applied: " + faults);
+	return report;
+}
+
+} // namespace ezio

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "actors/core/settings_service.hpp"
+#include "actors/core/torrent_session.hpp"
+#include "actors/events.hpp"
+#include "config/config.hpp"
+#include "daemon/sizing.hpp"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace ezio
+{
+
+/// Where live values take effect. All may be called from the settings actor's thread; those that can fail
+/// say so.
+struct settings_targets {
+	std::function<void(disk_sizes const &)> disk;
+	std::function<void(std::uint32_t)> hashers;
+	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
+	/// Waits until the session has answered.
+	std::function<result<void>(session_setting const &)> session;
+	std::function<void(event)> publish;
+	foreign_key_check foreign;
+};
+
+/// What the daemon was started with, as far as settings depend on it.
+struct settings_context {
+	std::string config_path; ///< empty: there is no file to save to or to reload
+	machine on;
+	std::uint32_t partitions = 1;
+	std::uint32_t arena_blocks_max = 0; ///< cache-size cannot grow beyond it without a restart
+};
+
+/// The settings that a session is started with.
+std::vector<session_setting> session_settings(configuration const &config);
+
+/// The configuration of the running daemon: what is configured, what is in force, and how a change becomes
+/// so. Used by one thread at a time (the settings actor's).
+class live_settings : public settings_service
+{
+public:
+	live_settings(configuration started_with, settings_context context, settings_targets targets);
+
+	result<std::vector<setting_row>> rows(std::vector<std::string> const &keys) override;
+	result<setting_change> set(std::string const &key, std::string const &value, bool save) override;
+	result<reload_report> reload() override;
+
+private:
+	setting_row row_of(schema_row const &row) const;
+	setting_row foreign_row(std::string const &key, std::string const &value) const;
+	result<void> apply(config_change const &change, configuration const &wanted);
+	void remember(config_change const &change, configuration const &wanted);
+	result<void> save(config_change const &change) const;
+
+	configuration m_configured;
+	configuration m_in_force;
+	settings_context m_context;
+	settings_targets m_targets;
+};
+
+} // namespace ezio

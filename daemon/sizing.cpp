@@ -1,0 +1,75 @@
+#include "daemon/sizing.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace ezio
+{
+
+namespace
+{
+
+constexpr std::uint64_t mib = 1024 * 1024;
+constexpr std::uint64_t blocks_per_mib = mib / block_bytes;
+constexpr std::uint32_t auto_partitions_max = 4;
+constexpr std::uint64_t auto_dirty_max = 256 * mib;
+
+std::uint32_t capacity_of(configuration const &config)
+{
+	return static_cast<std::uint32_t>(
+		static_cast<std::uint64_t>(config.integer("cache-size")) * blocks_per_mib);
+}
+
+} // namespace
+
+machine machine::here()
+{
+	machine m;
+	m.cores = std::max(1u, std::thread::hardware_concurrency());
+	auto const pages = sysconf(_SC_PHYS_PAGES);
+	auto const page_bytes = sysconf(_SC_PAGESIZE);
+	if (pages > 0 && page_bytes > 0)
+		m.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+	return m;
+}
+
+std::uint32_t partitions_of(configuration const &config, machine const &on)
+{
+	auto const configured = config.integer_or_auto("aio-threads");
+	return configured ? static_cast<std::uint32_t>(*configured) : std::min(on.cores, auto_partitions_max);
+}
+
+std::uint32_t hashers_of(configuration const &config, machine const &on)
+{
+	auto const configured = config.integer_or_auto("hashing-threads");
+	return configured ? static_cast<std::uint32_t>(*configured) : std::max(1u, on.cores - 1);
+}
+
+disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions)
+{
+	disk_sizes sizes;
+	sizes.capacity_blocks = capacity_of(config);
+	auto const cache_bytes = std::uint64_t{sizes.capacity_blocks} * block_bytes;
+	auto const dirty = config.integer_or_auto("dirty-limit");
+	sizes.dirty_high_bytes =
+		dirty ? static_cast<std::uint64_t>(*dirty) * mib : std::min(cache_bytes / 4, auto_dirty_max);
+	sizes.dirty_low_bytes = sizes.dirty_high_bytes / 2;
+	sizes.limits.coalesce_bytes = static_cast<std::uint32_t>(config.integer("coalesce-size") * 1024);
+	sizes.limits.coalesce_delay = std::chrono::milliseconds(config.integer("coalesce-delay"));
+	sizes.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
+	// As block_arena::reserve_blocks(): what receiving alone may take is nobody's cache.
+	auto const reserve = std::max(sizes.capacity_blocks / 8, 64u);
+	sizes.limits.cache_blocks_max = (sizes.capacity_blocks - reserve) / partitions;
+	return sizes;
+}
+
+std::uint32_t arena_blocks_max(configuration const &config, machine const &on)
+{
+	auto const memory_blocks = std::min<std::uint64_t>(on.memory_bytes / block_bytes, 1u << 30);
+	return std::max(capacity_of(config), static_cast<std::uint32_t>(memory_blocks));
+}
+
+} // namespace ezio

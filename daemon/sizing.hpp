@@ -1,0 +1,46 @@
+#pragma once
+
+#include "actors/core/partition_engine.hpp"
+#include "config/config.hpp"
+
+#include <cstdint>
+
+namespace ezio
+{
+
+/// What "auto" depends on.
+struct machine {
+	std::uint32_t cores = 1;
+	std::uint64_t memory_bytes = 0;
+
+	static machine here();
+};
+
+/// Numbers that follow from the configuration and can change while the daemon runs.
+struct disk_sizes {
+	std::uint32_t capacity_blocks = 0; ///< cache-size
+	std::uint64_t dirty_high_bytes = 0;
+	std::uint64_t dirty_low_bytes = 0;
+	engine_limits limits; ///< of one partition
+
+	friend bool operator==(disk_sizes const &a, disk_sizes const &b)
+	{
+		return a.capacity_blocks == b.capacity_blocks && a.dirty_high_bytes == b.dirty_high_bytes &&
+			a.dirty_low_bytes == b.dirty_low_bytes && a.limits.coalesce_bytes == b.limits.coalesce_bytes &&
+			a.limits.coalesce_delay == b.limits.coalesce_delay &&
+			a.limits.prefetch_bytes == b.limits.prefetch_bytes &&
+			a.limits.cache_blocks_max == b.limits.cache_blocks_max;
+	}
+};
+
+/// aio-threads; auto: one a core, at most 4, since more gain nothing.
+std::uint32_t partitions_of(configuration const &config, machine const &on);
+/// hashing-threads; auto: all cores but one, which the network thread keeps busy.
+std::uint32_t hashers_of(configuration const &config, machine const &on);
+/// dirty-limit auto: a quarter of the cache, at most 256 MiB, which a slow disk still drains in seconds.
+disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions);
+/// Blocks to reserve address space for: the configured cache, or all of the memory if that is more, so that
+/// cache-size can grow without a restart.
+std::uint32_t arena_blocks_max(configuration const &config, machine const &on);
+
+} // namespace ezio
