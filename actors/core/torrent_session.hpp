@@ -94,6 +94,7 @@ struct peer_row {
 struct session_fact {
 	enum class kind : std::uint8_t {
 		status,            ///< status: the torrent as the swarm sees it now
+		checked,           ///< hashing what is on the target has ended
 		complete,          ///< every piece has passed its hash
 		removed,           ///< the torrent is gone from the session; its storage is released
 		hash_failed,       ///< piece came with a wrong hash

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "actors/core/torrent_session.hpp"
+#include "actors/core/units.hpp"
+
+#include <deque>
+#include <optional>
+#include <string>
+
+namespace ezio
+{
+
+/// What the daemon knows and decides of one torrent: turns the facts of the session and the answers of the
+/// partitions into the state that operators see. Pure: no clock, no actor. Used by the session actor alone.
+///
+/// "Synced" is the promise: every piece hash matched, every write returned success, and the device was
+/// flushed afterwards. It is reached in one way only, through sync_started() and a sync_ended() without
+/// failure, and is lost with any failure and any re-check.
+class torrent_record
+{
+public:
+	torrent_record(added_torrent added, add_request const &request, std::uint64_t unix_ms);
+
+	torrent_state state() const;
+	torrent_row row() const;
+	added_torrent const &added() const { return m_added; }
+	std::optional<error> const &failure() const { return m_row.failure; }
+	bool is_paused() const { return m_is_paused; }
+
+	void on_status(session_fact::swarm_status const &status);
+	/// Every piece has passed its hash.
+	void on_complete();
+	/// Hashing what is on the target has ended.
+	void on_checked();
+	void on_hash_failed() { ++m_row.hash_failures; }
+	void on_read_error() { ++m_row.read_errors; }
+	/// The torrent cannot go on. The first failure stays; true if this is it.
+	bool fail(error failure);
+	void pause() { m_is_paused = true; }
+	/// The operator lets it go on. True if it had failed or was found damaged: then what is on the device
+	/// must be hashed again, and the record waits for that.
+	bool resume();
+
+	/// Complete, and not yet on stable storage: a sync of every partition is due.
+	bool wants_sync() const;
+	void sync_started() { m_is_syncing = true; }
+	/// All partitions have answered; @p failure is the first one.
+	void sync_ended(std::optional<error> const &failure);
+
+	/// Verification reads every piece from the device. Refused unless complete and at rest.
+	result<void> verify_started();
+	void on_piece_verified(bool is_good);
+	bool is_verifying() const { return m_is_verifying; }
+	/// All pieces are verified, or @p failure ended it.
+	void verify_ended(std::optional<error> const &failure);
+	/// Bad pieces found by the verification so far.
+	std::uint32_t bad_pieces() const { return m_bad_pieces; }
+
+	/// Recomputes rates over the last seconds; call it about twice a second.
+	void sample_rates(monotonic_time now);
+	/// No peer is connected although there is something to fetch.
+	bool wants_peers() const;
+
+private:
+	struct sample {
+		monotonic_time when{};
+		std::uint64_t down_bytes = 0;
+		std::uint64_t up_bytes = 0;
+	};
+
+	added_torrent m_added;
+	torrent_row m_row;
+	session_fact::swarm_status m_swarm;
+	bool m_is_paused = false;
+	bool m_has_status = false; ///< at least one status has come
+	bool m_is_complete = false;
+	bool m_awaits_check = false; ///< a re-check was asked for: what came before it does not count
+	bool m_is_syncing = false;
+	bool m_is_verifying = false;
+	std::uint32_t m_verified_pieces = 0;
+	std::uint32_t m_bad_pieces = 0;
+	std::deque<sample> m_samples;
+};
+
+} // namespace ezio
