@@ -1,0 +1,63 @@
+#include "actors/disk_partition.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace ezio
+{
+namespace
+{
+
+/// Wakes the actor when the engine next has something due. One tick is under way at most: an early deadline
+/// that turns up meanwhile is at most one coalesce delay late.
+void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> self)
+{
+	if (self->state.is_tick_pending)
+		return;
+	auto const deadline = self->state.engine->next_deadline();
+	if (!deadline)
+		return;
+	auto const now = monotonic_clock::now();
+	auto const wait = *deadline > now ? *deadline - now : monotonic_clock::duration::zero();
+	self->state.is_tick_pending = true;
+	self->delayed_send(self, std::chrono::duration_cast<std::chrono::nanoseconds>(wait), tick_atom::value);
+}
+
+} // namespace
+
+disk_partition_actor::behavior_type disk_partition(
+	disk_partition_actor::stateful_pointer<disk_partition_state> self, disk_partition_config config)
+{
+	self->state.engine =
+		std::make_unique<partition_engine>(*config.arena, *config.hashers, *config.stats, config.limits);
+	return {
+		[self](job_batch &batch) {
+			for (auto &job : batch->jobs)
+				self->state.engine->process(std::move(job));
+			batch.reset();
+			self->state.engine->end_of_batch();
+			schedule_tick(self);
+		},
+		[self](flush_atom) {
+			self->state.engine->flush_all();
+			schedule_tick(self);
+		},
+		[self](tick_atom) {
+			self->state.is_tick_pending = false;
+			self->state.engine->end_of_batch();
+			schedule_tick(self);
+		},
+		[self](limits_atom, engine_limits const &limits) {
+			self->state.engine->set_limits(limits);
+			self->state.engine->end_of_batch();
+			schedule_tick(self);
+		},
+		[self](stop_atom) -> void_reply {
+			auto stopped = self->state.engine->stop();
+			self->quit();
+			return stopped;
+		},
+	};
+}
+
+} // namespace ezio

@@ -1,0 +1,526 @@
+#include "actors/session.hpp"
+
+#include "actors/core/piece_router.hpp"
+#include "actors/timeouts.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace ezio
+{
+
+class session_job_sink : public job_sink
+{
+public:
+	explicit session_job_sink(session_actor owner) : m_owner(std::move(owner)) {}
+	void finished(job_ptr job) override
+	{
+		auto message = std::make_shared<finished_job_data>();
+		message->job = std::move(job);
+		caf::anon_send(m_owner, std::move(message));
+	}
+
+private:
+	session_actor m_owner;
+};
+
+namespace
+{
+
+using self_pointer = session_actor::stateful_pointer<session_state>;
+using fact_kind = session_fact::kind;
+using torrent_slot = session_state::torrent;
+
+/// Pieces that a verification keeps in flight for each partition: enough to keep a device busy while another
+/// piece is hashed, few enough not to hold back peers.
+constexpr std::size_t verify_pieces_per_partition = 2;
+
+enum class purpose : std::uint8_t { sync, recover, verify };
+
+struct session_job : disk_job {
+	std::string info_hash;
+	purpose what = purpose::sync;
+};
+
+std::uint64_t unix_ms_now()
+{
+	auto const now = std::chrono::system_clock::now().time_since_epoch();
+	return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+error no_such_torrent(std::string const &info_hash)
+{
+	return make_error(errc::not_found, "no torrent " + info_hash);
+}
+
+error closing()
+{
+	return make_error(errc::aborted, "the daemon is stopping");
+}
+
+void emit(self_pointer self, event e)
+{
+	publish(self->system(), std::move(e));
+}
+
+void publish_state(self_pointer self, torrent_slot &slot)
+{
+	auto const state = slot.record.state();
+	if (state == slot.shown_state)
+		return;
+	auto e = make_event(event_kind::torrent_state, slot.record.added().info_hash);
+	e.old_value = std::string(to_string(slot.shown_state));
+	e.new_value = std::string(to_string(state));
+	e.text = slot.record.added().name + " on " + slot.record.added().target + ": " + e.old_value + " -> " +
+		e.new_value;
+	slot.shown_state = state;
+	emit(self, std::move(e));
+}
+
+/// The record has failed: the torrent stops, visibly; the others go on.
+void stop_failed(self_pointer self, torrent_slot &slot)
+{
+	auto const &info_hash = slot.record.added().info_hash;
+	auto e = make_event(event_kind::torrent_error, info_hash, to_string(*slot.record.failure()));
+	e.failure = slot.record.failure();
+	emit(self, std::move(e));
+	// It may be gone from the session already; then there is nothing to stop.
+	if (auto const paused = self->state.session->pause(info_hash); !paused)
+		emit(self, make_event(event_kind::warning, info_hash, "pausing: " + to_string(paused.failure())));
+}
+
+void fail_torrent(self_pointer self, torrent_slot &slot, error const &failure)
+{
+	if (slot.record.fail(failure))
+		stop_failed(self, slot);
+}
+
+void send_job(self_pointer self, std::size_t partition, std::unique_ptr<session_job> job)
+{
+	job->sink = self->state.sink.get();
+	job->submitted = monotonic_clock::now();
+	auto batch = std::make_shared<job_batch_data>();
+	batch->jobs.push_back(std::move(job));
+	++self->state.own_jobs;
+	caf::anon_send(self->state.partitions[partition], std::move(batch));
+}
+
+/// One job of the kind for each partition.
+void fan_out(self_pointer self, torrent_slot &slot, job_kind kind, purpose what)
+{
+	slot.jobs_pending = self->state.partitions.size();
+	slot.job_failure.reset();
+	for (std::size_t partition = 0; partition < self->state.partitions.size(); ++partition) {
+		auto job = std::make_unique<session_job>();
+		job->kind = kind;
+		job->target = slot.record.added().target_storage;
+		job->info_hash = slot.record.added().info_hash;
+		job->what = what;
+		send_job(self, partition, std::move(job));
+	}
+}
+
+void start_sync_if_due(self_pointer self, torrent_slot &slot)
+{
+	// Another fan-out of this torrent comes first; its end looks here again.
+	if (!slot.record.wants_sync() || slot.jobs_pending != 0 || self->state.is_closed)
+		return;
+	slot.record.sync_started();
+	publish_state(self, slot);
+	fan_out(self, slot, job_kind::sync, purpose::sync);
+}
+
+void send_verify_jobs(self_pointer self, torrent_slot &slot)
+{
+	auto const &target = slot.record.added().target_storage;
+	auto const pieces = target->pieces().piece_count();
+	auto const window = verify_pieces_per_partition * self->state.partitions.size();
+	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
+		!self->state.is_closed && !slot.is_removed) {
+		auto job = std::make_unique<session_job>();
+		job->kind = job_kind::hash_piece;
+		job->target = target;
+		job->piece = piece_index{slot.verify_next++};
+		job->bypass_cache = true;
+		job->is_volatile = true;
+		job->info_hash = slot.record.added().info_hash;
+		job->what = purpose::verify;
+		self->state.session->prepare_hash(job->info_hash, *job);
+		++slot.verify_pending;
+		auto const partition =
+			partition_of(target->id(), job->piece, static_cast<std::uint32_t>(self->state.partitions.size()));
+		send_job(self, partition, std::move(job));
+	}
+}
+
+void end_verify(self_pointer self, torrent_slot &slot)
+{
+	auto const &info_hash = slot.record.added().info_hash;
+	slot.record.verify_ended(slot.verify_failure);
+	auto e = make_event(event_kind::torrent_verified, info_hash);
+	e.new_value = std::to_string(slot.record.bad_pieces());
+	e.failure = slot.record.failure();
+	e.text = e.failure ? to_string(*e.failure) : "every piece on the device matches";
+	emit(self, std::move(e));
+	if (slot.record.failure())
+		stop_failed(self, slot);
+	publish_state(self, slot);
+}
+
+void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job)
+{
+	--slot.verify_pending;
+	if (job.failure) {
+		if (!slot.verify_failure)
+			slot.verify_failure = job.failure;
+	} else if (!self->state.is_closed) {
+		auto const is_good = self->state.session->piece_matches(job.info_hash, job);
+		slot.record.on_piece_verified(is_good);
+		if (!is_good) {
+			auto e = make_event(
+				event_kind::hash_failed, job.info_hash, "verification: the device differs from the torrent");
+			e.piece = to_int(job.piece);
+			emit(self, std::move(e));
+		}
+	}
+	send_verify_jobs(self, slot);
+	if (slot.verify_pending == 0 && !self->state.is_closed && !slot.is_removed)
+		end_verify(self, slot);
+}
+
+void on_sync_done(self_pointer self, torrent_slot &slot)
+{
+	auto const had_failed = slot.record.failure().has_value();
+	slot.record.sync_ended(slot.job_failure);
+	if (!had_failed && slot.record.failure())
+		stop_failed(self, slot);
+	else if (slot.record.row().is_synced)
+		emit(self,
+			make_event(
+				event_kind::torrent_synced, slot.record.added().info_hash, "complete and on stable storage"));
+	publish_state(self, slot);
+}
+
+/// The failed torrent's remains are gone from the partitions: start over from what the device holds.
+void on_recovered(self_pointer self, torrent_slot &slot)
+{
+	auto const &info_hash = slot.record.added().info_hash;
+	slot.record.added().target_storage->clear_failure();
+	if (self->state.is_closed || slot.is_removed)
+		return;
+	auto done = self->state.session->recheck(info_hash);
+	if (done)
+		done = self->state.session->resume(info_hash);
+	if (!done)
+		fail_torrent(self, slot, done.failure());
+	publish_state(self, slot);
+}
+
+void on_own_job(self_pointer self, session_job const &job)
+{
+	--self->state.own_jobs;
+	auto const found = self->state.torrents.find(job.info_hash);
+	if (found == self->state.torrents.end() || found->second.record.added().target_storage != job.target)
+		return; // removed meanwhile
+	auto &slot = found->second;
+	if (job.what == purpose::verify) {
+		on_verify_job(self, slot, job);
+		return;
+	}
+	if (job.failure && !slot.job_failure)
+		slot.job_failure = job.failure;
+	if (--slot.jobs_pending != 0)
+		return;
+	if (job.what == purpose::sync)
+		on_sync_done(self, slot);
+	else
+		on_recovered(self, slot);
+	start_sync_if_due(self, slot);
+}
+
+void finish_removal(self_pointer self, std::string const &info_hash)
+{
+	auto const found = self->state.torrents.find(info_hash);
+	if (found == self->state.torrents.end())
+		return;
+	emit(self, make_event(event_kind::torrent_removed, info_hash, found->second.record.added().name));
+	auto const promises = std::move(found->second.removal_promises);
+	self->state.torrents.erase(found);
+	for (auto promise : promises)
+		promise.deliver(void_reply{});
+}
+
+void on_peer_fact(self_pointer self, session_fact const &fact, event_kind kind)
+{
+	auto e = make_event(kind, fact.info_hash, fact.text);
+	e.peer = fact.peer;
+	emit(self, std::move(e));
+}
+
+void on_disk_fact(self_pointer self, torrent_slot &slot, session_fact const &fact)
+{
+	auto e = make_event(event_kind::disk_error, fact.info_hash, to_string(*fact.failure));
+	e.failure = fact.failure;
+	e.piece = fact.piece;
+	emit(self, std::move(e));
+	if (fact.is_fatal)
+		fail_torrent(self, slot, *fact.failure);
+	else
+		slot.record.on_read_error();
+}
+
+void on_fact(self_pointer self, session_fact const &fact)
+{
+	if (fact.what == fact_kind::removed) {
+		finish_removal(self, fact.info_hash);
+		return;
+	}
+	if (fact.what == fact_kind::listen_failed || fact.info_hash.empty()) {
+		emit(self, make_event(event_kind::warning, {}, fact.text));
+		return;
+	}
+	auto const found = self->state.torrents.find(fact.info_hash);
+	if (found == self->state.torrents.end())
+		return;
+	auto &slot = found->second;
+	switch (fact.what) {
+	case fact_kind::status: {
+		auto const had_failed = slot.record.failure().has_value();
+		slot.record.on_status(fact.status);
+		if (!had_failed && slot.record.failure())
+			stop_failed(self, slot);
+		break;
+	}
+	case fact_kind::checked:
+		slot.record.on_checked();
+		break;
+	case fact_kind::complete:
+		slot.record.on_complete();
+		break;
+	case fact_kind::hash_failed: {
+		slot.record.on_hash_failed();
+		auto e =
+			make_event(event_kind::hash_failed, fact.info_hash, "a received piece does not match its hash");
+		e.piece = fact.piece;
+		emit(self, std::move(e));
+		break;
+	}
+	case fact_kind::peer_connected:
+		on_peer_fact(self, fact, event_kind::peer_connected);
+		break;
+	case fact_kind::peer_disconnected:
+		on_peer_fact(self, fact, event_kind::peer_disconnected);
+		break;
+	case fact_kind::peer_banned:
+		on_peer_fact(self, fact, event_kind::peer_banned);
+		break;
+	case fact_kind::tracker_error:
+		on_peer_fact(self, fact, event_kind::tracker_error);
+		break;
+	case fact_kind::disk_error:
+		on_disk_fact(self, slot, fact);
+		break;
+	case fact_kind::torrent_error:
+		fail_torrent(self, slot, *fact.failure);
+		break;
+	case fact_kind::warning:
+		emit(self, make_event(event_kind::warning, fact.info_hash, fact.text));
+		break;
+	case fact_kind::removed:
+	case fact_kind::listen_failed:
+		break; // handled above
+	}
+	start_sync_if_due(self, slot);
+	publish_state(self, slot);
+}
+
+void collect_facts(self_pointer self)
+{
+	if (self->state.is_closed)
+		return;
+	for (auto const &fact : self->state.session->collect())
+		on_fact(self, fact);
+}
+
+void schedule_tick(self_pointer self)
+{
+	if (self->state.is_ticking || self->state.is_closed || self->state.torrents.empty())
+		return;
+	self->state.is_ticking = true;
+	self->delayed_send(self, timeouts::status_interval, tick_atom::value);
+}
+
+text_reply add_torrent(self_pointer self, add_request const &request)
+{
+	if (self->state.is_closed)
+		return closing();
+	auto added = self->state.session->add(request);
+	if (!added)
+		return added.failure();
+	auto const info_hash = added->info_hash;
+	auto const text = added->name + " on " + added->target;
+	self->state.torrents.emplace(
+		info_hash, torrent_slot(torrent_record(std::move(*added), request, unix_ms_now())));
+	emit(self, make_event(event_kind::torrent_added, info_hash, text));
+	self->state.session->request_status();
+	schedule_tick(self);
+	return info_hash;
+}
+
+/// Runs @p action(slot) -> void_reply on one torrent.
+template <class Action>
+void_reply with_torrent(self_pointer self, std::string const &info_hash, Action action)
+{
+	if (self->state.is_closed)
+		return closing();
+	auto const found = self->state.torrents.find(info_hash);
+	if (found == self->state.torrents.end() || found->second.is_removed)
+		return no_such_torrent(info_hash);
+	void_reply reply = action(found->second);
+	publish_state(self, found->second);
+	return reply;
+}
+
+void_reply resume_torrent(self_pointer self, std::string const &info_hash)
+{
+	// What the session said before counts before.
+	collect_facts(self);
+	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) -> void_reply {
+		if (slot.jobs_pending != 0 || slot.verify_pending != 0) {
+			if (slot.record.failure())
+				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
+		}
+		if (!slot.record.resume())
+			return self->state.session->resume(info_hash);
+		fan_out(self, slot, job_kind::discard, purpose::recover);
+		return {};
+	});
+}
+
+caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash)
+{
+	auto promise = self->make_response_promise<void_reply>();
+	auto const begun = with_torrent(self, info_hash, [self, &info_hash, &promise](torrent_slot &slot) {
+		auto const asked = self->state.session->remove(info_hash);
+		if (asked) {
+			slot.is_removed = true;
+			slot.removal_promises.push_back(promise);
+		}
+		return asked;
+	});
+	if (!begun)
+		promise.deliver(begun);
+	return promise;
+}
+
+void_reply verify_torrent(self_pointer self, std::string const &info_hash)
+{
+	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
+		if (auto const started = slot.record.verify_started(); !started)
+			return started;
+		slot.verify_next = 0;
+		slot.verify_failure.reset();
+		send_verify_jobs(self, slot);
+		return {};
+	});
+}
+
+void finish_stop_if_idle(self_pointer self)
+{
+	if (!self->state.stop_promise || self->state.own_jobs != 0)
+		return;
+	self->state.stop_promise->deliver(void_reply{});
+	self->state.stop_promise.reset();
+	self->quit();
+}
+
+caf::result<void_reply> stop_session(self_pointer self)
+{
+	auto promise = self->make_response_promise<void_reply>();
+	if (self->state.stop_promise) {
+		promise.deliver(void_reply{closing()});
+		return promise;
+	}
+	collect_facts(self);
+	self->state.is_closed = true;
+	self->state.session->close();
+	for (auto &[info_hash, slot] : self->state.torrents) {
+		for (auto &waiting : slot.removal_promises)
+			waiting.deliver(void_reply{});
+	}
+	self->state.stop_promise = promise;
+	finish_stop_if_idle(self);
+	return promise;
+}
+
+} // namespace
+
+session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_config> config)
+{
+	self->state.session = std::move(config->session);
+	self->state.partitions = std::move(config->partitions);
+	session_actor const me(self);
+	self->state.sink = std::make_shared<session_job_sink>(me);
+	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });
+
+	return {
+		[self](add_atom, add_request const &request) { return add_torrent(self, request); },
+		[self](pause_atom, std::string const &info_hash) {
+			return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
+				auto const paused = self->state.session->pause(info_hash);
+				if (paused)
+					slot.record.pause();
+				return paused;
+			});
+		},
+		[self](resume_atom, std::string const &info_hash) { return resume_torrent(self, info_hash); },
+		[self](remove_atom, std::string const &info_hash) { return remove_torrent(self, info_hash); },
+		[self](verify_atom, std::string const &info_hash) { return verify_torrent(self, info_hash); },
+		[self](announce_atom, std::string const &info_hash) {
+			return with_torrent(self, info_hash,
+				[self, &info_hash](torrent_slot &) { return self->state.session->reannounce(info_hash); });
+		},
+		[self](peers_atom, std::string const &info_hash) -> peers_reply {
+			if (self->state.is_closed)
+				return closing();
+			return self->state.session->peers(info_hash);
+		},
+		[self](status_atom) -> rows_reply {
+			std::vector<torrent_row> rows;
+			rows.reserve(self->state.torrents.size());
+			for (auto const &[info_hash, slot] : self->state.torrents)
+				rows.push_back(slot.record.row());
+			return rows;
+		},
+		[self](setting_atom, session_setting const &setting) -> void_reply {
+			if (self->state.is_closed)
+				return closing();
+			return self->state.session->apply(setting);
+		},
+		[self](wakeup_atom) { collect_facts(self); },
+		[self](tick_atom) {
+			self->state.is_ticking = false;
+			if (self->state.is_closed)
+				return;
+			self->state.session->request_status();
+			auto const now = monotonic_clock::now();
+			for (auto &[info_hash, slot] : self->state.torrents) {
+				slot.record.sample_rates(now);
+				if (!slot.record.wants_peers())
+					continue;
+				if (auto const asked = self->state.session->connect_named_peers(info_hash); !asked)
+					emit(self, make_event(event_kind::warning, info_hash, to_string(asked.failure())));
+			}
+			schedule_tick(self);
+		},
+		[self](finished_job &message) {
+			auto const job = std::move(message->job);
+			message.reset();
+			on_own_job(self, static_cast<session_job const &>(*job));
+			finish_stop_if_idle(self);
+		},
+		[self](stop_atom) { return stop_session(self); },
+	};
+}
+
+} // namespace ezio

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "actors/core/torrent_record.hpp"
+#include "actors/messages.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ezio
+{
+
+/// What the session actor works with.
+struct session_config {
+	std::unique_ptr<torrent_session> session;
+	std::vector<disk_partition_actor> partitions;
+};
+
+/// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
+/// after the last has come back.
+class session_job_sink;
+
+struct session_state {
+	/// One torrent: the record decides, the rest counts what is under way.
+	struct torrent {
+		explicit torrent(torrent_record r) : record(std::move(r)) {}
+		torrent_record record;
+		torrent_state shown_state = torrent_state::checking; ///< as last published
+		std::size_t jobs_pending = 0;                        ///< of the running fan-out over all partitions
+		std::optional<error> job_failure;                    ///< its first failure
+		std::int32_t verify_next = 0;                        ///< next piece to verify
+		std::size_t verify_pending = 0;
+		std::optional<error> verify_failure;
+		bool is_removed = false; ///< answers wait for the removed fact
+		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
+	};
+
+	std::unique_ptr<torrent_session> session;
+	std::vector<disk_partition_actor> partitions;
+	std::shared_ptr<session_job_sink> sink;
+	std::map<std::string, torrent> torrents;
+	std::size_t own_jobs = 0; ///< handed to partitions and not back
+	bool is_ticking = false;
+	bool is_closed = false;
+	std::optional<caf::typed_response_promise<void_reply>> stop_promise;
+	static inline char const *name = "session";
+};
+
+/// Owns the BitTorrent session: commands into calls, facts into records and events, and the syncs and
+/// verifications that make "done" true. Spawn it detached, since some of libtorrent's queries wait for its
+/// network thread and claiming a target waits for the device.
+session_actor::behavior_type session(
+	session_actor::stateful_pointer<session_state> self, std::shared_ptr<session_config> config);
+
+} // namespace ezio
