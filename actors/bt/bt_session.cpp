@@ -1,0 +1,592 @@
+#include "actors/bt/bt_session.hpp"
+
+#include "actors/bt/bt_convert.hpp"
+#include "actors/bt/merkle.hpp"
+#include "actors/bt/session_settings.hpp"
+#include "actors/bt/torrent_file.hpp"
+
+#include <libtorrent/add_torrent_params.hpp>
+#include <libtorrent/alert_types.hpp>
+#include <libtorrent/extensions/smart_ban.hpp>
+#include <libtorrent/extensions/ut_pex.hpp>
+#include <libtorrent/ip_filter.hpp>
+#include <libtorrent/peer_class.hpp>
+#include <libtorrent/peer_info.hpp>
+#include <libtorrent/session.hpp>
+#include <libtorrent/session_params.hpp>
+#include <libtorrent/torrent_handle.hpp>
+#include <libtorrent/torrent_info.hpp>
+#include <libtorrent/torrent_status.hpp>
+#include <libtorrent/version.hpp>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace ezio
+{
+namespace
+{
+
+using fact_kind = session_fact::kind;
+
+constexpr int torrent_bytes_max = 16 * 1024 * 1024;
+
+/// One torrent of the session. Its address is the torrent's user data in libtorrent.
+struct torrent_entry {
+	std::string info_hash;
+	std::uint64_t size_bytes = 0; ///< without padding
+	lt::torrent_handle handle;
+	std::shared_ptr<lt::torrent_info const> info;
+	std::vector<lt::tcp::endpoint> named_peers;
+};
+
+session_fact make_fact(fact_kind kind, std::string info_hash)
+{
+	session_fact fact;
+	fact.what = kind;
+	fact.info_hash = std::move(info_hash);
+	return fact;
+}
+
+session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_entry const &entry)
+{
+	session_fact::swarm_status out;
+	out.is_checking = status.state == lt::torrent_status::checking_files ||
+		status.state == lt::torrent_status::checking_resume_data;
+	out.is_complete =
+		status.state == lt::torrent_status::finished || status.state == lt::torrent_status::seeding;
+	out.is_paused = bool(status.flags & lt::torrent_flags::paused);
+	out.size_bytes = entry.size_bytes;
+	out.done_bytes = std::min(
+		static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.total_wanted_done)), entry.size_bytes);
+	if (out.is_complete)
+		out.done_bytes = entry.size_bytes;
+	out.downloaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.all_time_download));
+	out.uploaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.all_time_upload));
+	out.peers = static_cast<std::uint32_t>(std::max(0, status.num_peers));
+	out.seeds = static_cast<std::uint32_t>(std::max(0, status.num_seeds));
+	out.pieces_done = static_cast<std::uint32_t>(std::max(0, status.num_pieces));
+	out.progress = status.progress_ppm / 1e6;
+	return out;
+}
+
+std::string source_name(lt::peer_info const &peer)
+{
+	if (peer.flags & lt::peer_info::local_connection) {
+		if (peer.source & lt::peer_info::tracker)
+			return "tracker";
+		if (peer.source & lt::peer_info::pex)
+			return "pex";
+		if (peer.source & lt::peer_info::lsd)
+			return "lsd";
+		if (peer.source & lt::peer_info::dht)
+			return "dht";
+		return "manual";
+	}
+	return "incoming";
+}
+
+peer_row to_core(lt::peer_info const &peer)
+{
+	peer_row row;
+	row.endpoint = to_text(peer.ip);
+	row.client = peer.client;
+	row.progress = peer.progress_ppm / 1e6;
+	row.down_rate = static_cast<std::uint64_t>(std::max(0, peer.payload_down_speed));
+	row.up_rate = static_cast<std::uint64_t>(std::max(0, peer.payload_up_speed));
+	row.downloaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, peer.total_download));
+	row.uploaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, peer.total_upload));
+	row.is_incoming = !(peer.flags & lt::peer_info::local_connection);
+	row.is_seed = bool(peer.flags & lt::peer_info::seed);
+	row.source = source_name(peer);
+	if (peer.flags & lt::peer_info::interesting)
+		row.flags += 'i';
+	if (peer.flags & lt::peer_info::remote_interested)
+		row.flags += 'I';
+	if (peer.flags & lt::peer_info::choked)
+		row.flags += 'c';
+	if (peer.flags & lt::peer_info::remote_choked)
+		row.flags += 'C';
+	if (peer.flags & lt::peer_info::snubbed)
+		row.flags += 's';
+	return row;
+}
+
+/// By default libtorrent exempts peers of private networks from limits; ours are all there.
+void put_all_peers_in_global_class(lt::session &session)
+{
+	lt::ip_filter filter;
+	auto const global = std::uint32_t{1} << static_cast<std::uint32_t>(lt::session::global_peer_class_id);
+	filter.add_rule(lt::make_address("0.0.0.0"), lt::make_address("255.255.255.255"), global);
+	filter.add_rule(
+		lt::make_address("::"), lt::make_address("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), global);
+	session.set_peer_class_filter(filter);
+}
+
+class bt_session final : public torrent_session
+{
+public:
+	explicit bt_session(bt_session_config config) : m_config(std::move(config)) {}
+	~bt_session() override { close(); }
+
+	result<void> start();
+
+	void set_wakeup(std::function<void()> wakeup) override;
+	std::vector<session_fact> collect() override;
+	void request_status() override { m_session->post_torrent_updates({}); }
+	result<added_torrent> add(add_request const &request) override;
+	result<void> pause(std::string const &info_hash) override;
+	result<void> resume(std::string const &info_hash) override;
+	result<void> recheck(std::string const &info_hash) override;
+	result<void> remove(std::string const &info_hash) override;
+	result<void> reannounce(std::string const &info_hash) override;
+	result<void> connect_named_peers(std::string const &info_hash) override;
+	result<std::vector<peer_row>> peers(std::string const &info_hash) override;
+	bool piece_matches(std::string const &info_hash, disk_job const &job) override;
+	void prepare_hash(std::string const &info_hash, disk_job &job) override;
+	result<void> apply(session_setting const &setting) override;
+	std::uint16_t listen_port() override { return m_session->listen_port(); }
+	void close() override;
+
+private:
+	result<torrent_entry *> find(std::string const &info_hash);
+	/// Any thread: a fact that is not one of libtorrent's alerts.
+	void report(session_fact fact);
+	void on_disk_error(disk_job const &job);
+	/// Translates an alert; nothing if it concerns nobody.
+	void translate(lt::alert const &alert, std::vector<session_fact> &facts);
+	/// Runs a call on the torrent; libtorrent throws when the torrent is already gone.
+	template <class Call>
+	result<void> on_torrent(std::string const &info_hash, Call &&call);
+
+	bt_session_config m_config;
+	storage_lobby m_lobby;
+	torrent_defaults m_defaults;
+	std::uint64_t m_next_storage = 1;
+	std::map<std::string, std::unique_ptr<torrent_entry>> m_torrents;
+	std::vector<std::unique_ptr<torrent_entry>>
+		m_removing; ///< until their removed fact; alerts may point at them
+	std::mutex m_mutex;
+	std::vector<session_fact> m_reported;   ///< guarded by m_mutex
+	std::function<void()> m_wakeup;         ///< guarded by m_mutex
+	std::unique_ptr<lt::session> m_session; ///< last: its threads use all of the above
+};
+
+result<void> bt_session::start()
+{
+	auto pack = lan_settings();
+	for (auto const &setting : m_config.settings) {
+		if (auto const translated = translate_setting(setting, pack, m_defaults); !translated)
+			return translated.failure();
+	}
+	// Extensions are added per torrent, since PEX can be switched off.
+	lt::session_params params(std::move(pack), std::vector<std::shared_ptr<lt::plugin>>{});
+	params.disk_io_constructor = [this](lt::io_context &network, lt::settings_interface const &,
+									 lt::counters &) {
+		disk_adapter_config adapter;
+		adapter.arena = m_config.arena;
+		adapter.partitions = m_config.partitions;
+		adapter.watermarks = m_config.watermarks;
+		adapter.backpressure = m_config.backpressure;
+		adapter.lobby = &m_lobby;
+		adapter.on_error = [this](disk_job const &job) { on_disk_error(job); };
+		adapter.on_removed = [this](storage const &gone) {
+			report(make_fact(fact_kind::removed, gone.info_hash()));
+		};
+		return std::make_unique<disk_adapter>(network, std::move(adapter));
+	};
+	m_session = std::make_unique<lt::session>(std::move(params));
+	put_all_peers_in_global_class(*m_session);
+
+	// A synchronous call, behind the opening of the sockets.
+	if (m_session->is_listening())
+		return {};
+	std::vector<lt::alert *> alerts;
+	m_session->pop_alerts(&alerts);
+	std::string reasons;
+	for (auto const *alert : alerts) {
+		if (auto const *failed = lt::alert_cast<lt::listen_failed_alert>(alert))
+			reasons += (reasons.empty() ? "" : "; ") +
+				to_text({failed->address, static_cast<std::uint16_t>(failed->port)}) + ": " +
+				failed->error.message();
+	}
+	return make_error(
+		errc::io_error, "no listening socket could be opened" + (reasons.empty() ? "" : ": " + reasons));
+}
+
+void bt_session::set_wakeup(std::function<void()> wakeup)
+{
+	{
+		std::lock_guard const lock(m_mutex);
+		m_wakeup = wakeup;
+	}
+	m_session->set_alert_notify(std::move(wakeup));
+}
+
+void bt_session::report(session_fact fact)
+{
+	std::function<void()> wakeup;
+	{
+		std::lock_guard const lock(m_mutex);
+		m_reported.push_back(std::move(fact));
+		wakeup = m_wakeup;
+	}
+	if (wakeup)
+		wakeup();
+}
+
+void bt_session::on_disk_error(disk_job const &job)
+{
+	// Aborted jobs are consequences of an error that was reported; a missing buffer is no error of the
+	// device.
+	if (job.target == nullptr || job.failure->code == errc::aborted || job.failure->code == errc::no_memory)
+		return;
+	auto const is_write =
+		job.kind == job_kind::write || job.kind == job_kind::release || job.kind == job_kind::sync;
+	if (is_write && !job.is_first_failure)
+		return;
+	auto fact = make_fact(fact_kind::disk_error, job.target->info_hash());
+	fact.failure = job.failure;
+	fact.piece = to_int(job.piece);
+	fact.is_fatal = is_write || job.kind == job_kind::open;
+	report(std::move(fact));
+}
+
+std::vector<session_fact> bt_session::collect()
+{
+	std::vector<session_fact> facts;
+	std::vector<lt::alert *> alerts;
+	// Reported facts first: what the disk said explains what libtorrent made of it.
+	{
+		std::lock_guard const lock(m_mutex);
+		facts.swap(m_reported);
+	}
+	m_session->pop_alerts(&alerts);
+	for (auto const *alert : alerts)
+		translate(*alert, facts);
+	for (auto const &fact : facts) {
+		if (fact.what != fact_kind::removed)
+			continue;
+		m_config.devices->release(fact.info_hash);
+		std::erase_if(m_removing, [&](auto const &entry) { return entry->info_hash == fact.info_hash; });
+	}
+	return facts;
+}
+
+void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &facts)
+{
+	if (auto const *update = lt::alert_cast<lt::state_update_alert>(&alert)) {
+		for (auto const &status : update->status) {
+			auto const *entry = status.handle.userdata().get<torrent_entry>();
+			if (entry == nullptr)
+				continue;
+			auto fact = make_fact(fact_kind::status, entry->info_hash);
+			fact.status = to_core(status, *entry);
+			facts.push_back(std::move(fact));
+		}
+		return;
+	}
+	if (auto const *failed = lt::alert_cast<lt::listen_failed_alert>(&alert)) {
+		auto fact = make_fact(fact_kind::listen_failed, {});
+		fact.text = failed->message();
+		facts.push_back(std::move(fact));
+		return;
+	}
+	if (lt::alert_cast<lt::alerts_dropped_alert>(&alert) != nullptr ||
+		lt::alert_cast<lt::session_error_alert>(&alert) != nullptr) {
+		auto fact = make_fact(fact_kind::warning, {});
+		fact.text = alert.message();
+		facts.push_back(std::move(fact));
+		return;
+	}
+
+	auto const *of_torrent = dynamic_cast<lt::torrent_alert const *>(&alert);
+	if (of_torrent == nullptr)
+		return;
+	auto const *entry = of_torrent->handle.userdata().get<torrent_entry>();
+	if (entry == nullptr)
+		return;
+	auto fact = make_fact(fact_kind::warning, entry->info_hash);
+
+	if (auto const *of_peer = dynamic_cast<lt::peer_alert const *>(&alert)) {
+		fact.peer = to_text(of_peer->endpoint);
+		if (auto const *connected = lt::alert_cast<lt::peer_connect_alert>(&alert)) {
+			fact.what = fact_kind::peer_connected;
+			fact.text =
+				connected->direction == lt::peer_connect_alert::direction_t::in ? "incoming" : "outgoing";
+		} else if (auto const *gone = lt::alert_cast<lt::peer_disconnected_alert>(&alert)) {
+			fact.what = fact_kind::peer_disconnected;
+			fact.text = gone->error.message();
+		} else if (lt::alert_cast<lt::peer_ban_alert>(&alert) != nullptr) {
+			fact.what = fact_kind::peer_banned;
+		} else {
+			return;
+		}
+	} else if (lt::alert_cast<lt::torrent_finished_alert>(&alert) != nullptr) {
+		fact.what = fact_kind::complete;
+	} else if (lt::alert_cast<lt::torrent_checked_alert>(&alert) != nullptr) {
+		fact.what = fact_kind::checked;
+	} else if (auto const *failed = lt::alert_cast<lt::hash_failed_alert>(&alert)) {
+		fact.what = fact_kind::hash_failed;
+		fact.piece = static_cast<int>(failed->piece_index);
+	} else if (auto const *tracker = lt::alert_cast<lt::tracker_error_alert>(&alert)) {
+		fact.what = fact_kind::tracker_error;
+		fact.text = tracker->message();
+	} else if (auto const *stopped = lt::alert_cast<lt::torrent_error_alert>(&alert)) {
+		fact.what = fact_kind::torrent_error;
+		fact.is_fatal = true;
+		fact.failure = make_error(errc::io_error, stopped->error.message());
+	} else {
+		return;
+	}
+	facts.push_back(std::move(fact));
+}
+
+result<torrent_entry *> bt_session::find(std::string const &info_hash)
+{
+	auto const found = m_torrents.find(info_hash);
+	if (found == m_torrents.end())
+		return make_error(errc::not_found, "no torrent " + info_hash);
+	return found->second.get();
+}
+
+result<added_torrent> bt_session::add(add_request const &request)
+{
+	auto description = parse_torrent(request.torrent);
+	if (!description)
+		return description.failure();
+	auto const &info_hash = description->info_hash;
+	if (m_torrents.contains(info_hash))
+		return make_error(errc::already_exists, "torrent " + info_hash + " was added before");
+	for (auto const &entry : m_removing) {
+		if (entry->info_hash == info_hash)
+			return make_error(
+				errc::already_exists, "torrent " + info_hash + " is still being removed; try again");
+	}
+
+	auto entry = std::make_unique<torrent_entry>();
+	entry->info_hash = info_hash;
+	entry->size_bytes = description->extents.device_bytes();
+	for (auto const &peer : request.peers) {
+		auto endpoints = resolve_endpoints(peer);
+		if (!endpoints)
+			return endpoints.failure();
+		entry->named_peers.insert(entry->named_peers.end(), endpoints->begin(), endpoints->end());
+	}
+	lt::error_code code;
+	lt::load_torrent_limits limits;
+	limits.max_buffer_size = torrent_bytes_max;
+	try {
+		entry->info = std::make_shared<lt::torrent_info>(request.torrent, limits, lt::from_span);
+	} catch (lt::system_error const &e) {
+		return make_error(errc::invalid_torrent, e.code().message());
+	}
+
+	target_request target;
+	target.path = request.target;
+	target.access = request.is_seed ? device_access::read_only : device_access::read_write;
+	target.allowed_checks = request.allowed_checks;
+	auto claim = m_config.devices->claim(target, info_hash, description->extents);
+	if (!claim)
+		return claim.failure();
+
+	added_torrent added;
+	added.info_hash = info_hash;
+	added.name = description->name;
+	added.target = request.target;
+	added.target_storage = std::make_shared<storage>(storage_id{m_next_storage++}, info_hash,
+		description->pieces, std::move(description->extents), std::move(*claim));
+
+	lt::add_torrent_params params;
+	params.ti = std::make_shared<lt::torrent_info>(*entry->info);
+	params.save_path = m_lobby.deposit({added.target_storage, request.is_check});
+	params.userdata = entry.get();
+	params.flags = lt::torrent_flags::update_subscribe | lt::torrent_flags::need_save_resume;
+	if (request.is_seed)
+		params.flags |= lt::torrent_flags::seed_mode;
+	if (request.is_paused)
+		params.flags |= lt::torrent_flags::paused;
+	if (request.is_sequential || m_defaults.is_sequential)
+		params.flags |= lt::torrent_flags::sequential_download;
+	params.peers = entry->named_peers;
+	params.trackers = m_defaults.trackers;
+	params.trackers.insert(params.trackers.end(), request.trackers.begin(), request.trackers.end());
+	params.tracker_tiers.assign(params.trackers.size(), 0);
+	params.max_uploads = request.uploads_max;
+	params.max_connections = request.connections_max;
+	params.extensions.emplace_back(&lt::create_smart_ban_plugin);
+	if (m_defaults.has_pex)
+		params.extensions.emplace_back(&lt::create_ut_pex_plugin);
+
+	auto const save_path = params.save_path;
+	entry->handle = m_session->add_torrent(std::move(params), code);
+	if (code) {
+		m_lobby.withdraw(save_path);
+		m_config.devices->release(info_hash);
+		return make_error(errc::invalid_torrent, "libtorrent refused the torrent: " + code.message());
+	}
+	m_torrents.emplace(info_hash, std::move(entry));
+	return added;
+}
+
+template <class Call>
+result<void> bt_session::on_torrent(std::string const &info_hash, Call &&call)
+{
+	auto const entry = find(info_hash);
+	if (!entry)
+		return entry.failure();
+	try {
+		call(**entry);
+	} catch (lt::system_error const &e) {
+		return make_error(errc::not_found, "torrent " + info_hash + ": " + e.code().message());
+	}
+	return {};
+}
+
+result<void> bt_session::pause(std::string const &info_hash)
+{
+	return on_torrent(info_hash, [](torrent_entry &entry) { entry.handle.pause(); });
+}
+
+result<void> bt_session::resume(std::string const &info_hash)
+{
+	return on_torrent(info_hash, [](torrent_entry &entry) {
+		entry.handle.clear_error();
+		entry.handle.resume();
+	});
+}
+
+result<void> bt_session::recheck(std::string const &info_hash)
+{
+	return on_torrent(info_hash, [](torrent_entry &entry) {
+		entry.handle.clear_error();
+		entry.handle.force_recheck();
+	});
+}
+
+result<void> bt_session::remove(std::string const &info_hash)
+{
+	auto const found = m_torrents.find(info_hash);
+	if (found == m_torrents.end())
+		return make_error(errc::not_found, "no torrent " + info_hash);
+	m_removing.push_back(std::move(found->second));
+	m_torrents.erase(found);
+	m_session->remove_torrent(m_removing.back()->handle);
+	return {};
+}
+
+result<void> bt_session::reannounce(std::string const &info_hash)
+{
+	return on_torrent(info_hash, [](torrent_entry &entry) {
+		entry.handle.force_reannounce(0, -1, lt::torrent_handle::ignore_min_interval);
+		entry.handle.force_lsd_announce();
+	});
+}
+
+result<void> bt_session::connect_named_peers(std::string const &info_hash)
+{
+	return on_torrent(info_hash, [](torrent_entry &entry) {
+		for (auto const &peer : entry.named_peers)
+			entry.handle.connect_peer(peer);
+	});
+}
+
+result<std::vector<peer_row>> bt_session::peers(std::string const &info_hash)
+{
+	std::vector<lt::peer_info> peers;
+	auto const asked =
+		on_torrent(info_hash, [&peers](torrent_entry &entry) { entry.handle.get_peer_info(peers); });
+	if (!asked)
+		return asked.failure();
+	std::vector<peer_row> rows;
+	rows.reserve(peers.size());
+	for (auto const &peer : peers)
+		rows.push_back(to_core(peer));
+	return rows;
+}
+
+bool bt_session::piece_matches(std::string const &info_hash, disk_job const &job)
+{
+	auto const entry = find(info_hash);
+	if (!entry)
+		return false;
+	auto const &info = *(*entry)->info;
+	auto const piece = lt::piece_index_t{to_int(job.piece)};
+	if (info.info_hashes().has_v1())
+		return info.hash_for_piece(piece) == to_lt(job.sha1);
+
+	// Version 2 only: the piece is a subtree of its file's tree.
+	auto const &files = info.files();
+	auto const file = files.file_index_at_piece(piece);
+	auto const blocks_per_piece = static_cast<std::size_t>(info.piece_length()) / block_bytes;
+	if (files.file_size(file) > info.piece_length()) {
+		auto const layer = info.piece_layer(file);
+		auto const index = static_cast<std::ptrdiff_t>(
+			static_cast<int>(piece) - static_cast<int>(files.piece_index_at_file(file)));
+		auto const root = to_lt(merkle_root(job.block_sha256, blocks_per_piece));
+		return (index + 1) * lt::sha256_hash::size() <= layer.size() &&
+			lt::sha256_hash(layer.data() + index * lt::sha256_hash::size()) == root;
+	}
+	std::size_t leaves = 1;
+	while (leaves < job.block_sha256.size())
+		leaves *= 2;
+	return files.root(file) == to_lt(merkle_root(job.block_sha256, leaves));
+}
+
+void bt_session::prepare_hash(std::string const &info_hash, disk_job &job)
+{
+	auto const entry = find(info_hash);
+	if (!entry)
+		return;
+	auto const &info = *(*entry)->info;
+	job.want_sha1 = info.info_hashes().has_v1();
+	job.want_block_sha256 = !job.want_sha1;
+	if (job.want_block_sha256)
+		job.sha256_bytes =
+			static_cast<std::uint32_t>(info.files().piece_size2(lt::piece_index_t{to_int(job.piece)}));
+}
+
+result<void> bt_session::apply(session_setting const &setting)
+{
+	lt::settings_pack pack;
+	auto const translated = translate_setting(setting, pack, m_defaults);
+	if (translated)
+		m_session->apply_settings(std::move(pack));
+	return translated;
+}
+
+void bt_session::close()
+{
+	if (m_session == nullptr)
+		return;
+	// The proxy's destructor joins the network thread, which ends when every job has come back.
+	auto const proxy = m_session->abort();
+	m_session.reset();
+}
+
+} // namespace
+
+result<std::unique_ptr<torrent_session>> make_bt_session(bt_session_config config)
+{
+	auto session = std::make_unique<bt_session>(std::move(config));
+	if (auto const started = session->start(); !started)
+		return started.failure();
+	return result<std::unique_ptr<torrent_session>>(std::move(session));
+}
+
+std::string libtorrent_version()
+{
+	return lt::version();
+}
+
+result<std::string> check_libtorrent_setting(std::string_view key, std::string_view value)
+{
+	lt::settings_pack pack;
+	if (auto const set = set_libtorrent_setting(pack, key, value); !set)
+		return set.failure();
+	return std::string(value);
+}
+
+} // namespace ezio

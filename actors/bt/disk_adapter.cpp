@@ -1,0 +1,450 @@
+#include "actors/bt/disk_adapter.hpp"
+
+#include "actors/bt/bt_convert.hpp"
+#include "actors/core/piece_router.hpp"
+
+#include <libtorrent/add_torrent_params.hpp>
+#include <libtorrent/aux_/vector.hpp>
+#include <libtorrent/file_storage.hpp>
+#include <libtorrent/storage_defs.hpp>
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+namespace ezio
+{
+namespace
+{
+
+using read_handler = std::function<void(lt::disk_buffer_holder, lt::storage_error const &)>;
+using write_handler = std::function<void(lt::storage_error const &)>;
+using hash_handler = std::function<void(lt::piece_index_t, lt::sha1_hash const &, lt::storage_error const &)>;
+using block_hash_handler =
+	std::function<void(lt::piece_index_t, lt::sha256_hash const &, lt::storage_error const &)>;
+using clear_handler = std::function<void(lt::piece_index_t)>;
+
+piece_index to_core(lt::piece_index_t piece)
+{
+	return piece_index{static_cast<std::int32_t>(piece)};
+}
+
+lt::piece_index_t to_lt(piece_index piece)
+{
+	return lt::piece_index_t{to_int(piece)};
+}
+
+std::size_t to_number(lt::storage_index_t index)
+{
+	return static_cast<std::uint32_t>(index);
+}
+
+std::int64_t now_ns()
+{
+	return std::chrono::duration_cast<std::chrono::nanoseconds>(monotonic_clock::now().time_since_epoch())
+		.count();
+}
+
+error storage_missing()
+{
+	return make_error(errc::internal, "libtorrent named a storage that does not exist");
+}
+
+} // namespace
+
+std::string storage_lobby::deposit(entry incoming)
+{
+	std::lock_guard const lock(m_mutex);
+	// An absolute path, since libtorrent makes relative ones absolute.
+	auto path = "/" + std::to_string(to_int(incoming.target->id()));
+	m_waiting[path] = std::move(incoming);
+	return path;
+}
+
+storage_lobby::entry storage_lobby::withdraw(std::string const &save_path)
+{
+	std::lock_guard const lock(m_mutex);
+	auto const found = m_waiting.find(save_path);
+	if (found == m_waiting.end())
+		return {};
+	auto result = std::move(found->second);
+	m_waiting.erase(found);
+	return result;
+}
+
+/// Joins the jobs that one request became: one a partition. Network thread only.
+struct disk_adapter::fan_in {
+	std::size_t remaining = 0;
+	std::optional<error> failure;
+	std::function<void(std::optional<error> const &)> done;
+};
+
+/// A job with the libtorrent handler that it answers. The handler is only ever moved: the hash handler's span
+/// points into the handler's own state.
+struct disk_adapter::lt_job : disk_job {
+	std::variant<std::monostate, read_handler, write_handler, hash_handler, block_hash_handler, clear_handler,
+		std::shared_ptr<fan_in>>
+		handler;
+	lt::span<lt::sha256_hash> v2; ///< where the handler wants the block hashes
+};
+
+disk_adapter::disk_adapter(lt::io_context &network, disk_adapter_config config)
+	: m_network(network), m_config(std::move(config)),
+	  m_sink(
+		  network, [this](job_ptr job) { complete(std::move(job)); }, [this] { call_observers_when_low(); })
+{
+	m_batches.resize(m_config.partitions.size());
+}
+
+disk_adapter::~disk_adapter()
+{
+	assert(m_sink.outstanding() == 0);
+}
+
+lt::storage_holder disk_adapter::new_torrent(
+	lt::storage_params const &params, std::shared_ptr<void> const &torrent)
+{
+	auto incoming = m_config.lobby->withdraw(params.path);
+	slot entry{std::move(incoming.target), &params.files, torrent, incoming.full_check};
+	std::size_t index = m_slots.size();
+	if (m_free_slots.empty()) {
+		m_slots.push_back(std::move(entry));
+	} else {
+		index = m_free_slots.back();
+		m_free_slots.pop_back();
+		m_slots[index] = std::move(entry);
+	}
+	return {lt::storage_index_t(static_cast<std::uint32_t>(index)), *this};
+}
+
+void disk_adapter::remove_torrent(lt::storage_index_t index)
+{
+	// Outstanding jobs hold the storage and, in their handlers, the torrent.
+	auto const gone = std::exchange(at(index), {});
+	if (gone.target != nullptr && m_config.on_removed)
+		m_config.on_removed(*gone.target);
+	m_free_slots.push_back(to_number(index));
+}
+
+disk_adapter::slot &disk_adapter::at(lt::storage_index_t index)
+{
+	assert(to_number(index) < m_slots.size());
+	return m_slots[to_number(index)];
+}
+
+std::unique_ptr<disk_adapter::lt_job> disk_adapter::make_job(job_kind kind, slot const &where) const
+{
+	auto job = std::make_unique<lt_job>();
+	job->kind = kind;
+	job->target = where.target;
+	job->submitted = monotonic_clock::now();
+	return job;
+}
+
+void disk_adapter::enqueue(std::unique_ptr<lt_job> job)
+{
+	std::size_t partition = 0;
+	if (job->target != nullptr)
+		partition = partition_of(job->target->id(), job->piece, static_cast<std::uint32_t>(m_batches.size()));
+	enqueue_to(partition, std::move(job));
+}
+
+void disk_adapter::enqueue_to(std::size_t partition, std::unique_ptr<lt_job> job)
+{
+	job->sink = &m_sink;
+	m_sink.expect_one();
+	if (job->target == nullptr) {
+		job->failure = storage_missing();
+		m_sink.finished(std::move(job));
+		return;
+	}
+	auto &batch = m_batches[partition];
+	if (batch == nullptr)
+		batch = std::make_shared<job_batch_data>();
+	batch->jobs.push_back(std::move(job));
+}
+
+void disk_adapter::fan_out(
+	job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done)
+{
+	auto group = std::make_shared<fan_in>();
+	group->remaining = m_batches.size();
+	group->done = std::move(done);
+	for (std::size_t partition = 0; partition < m_batches.size(); ++partition) {
+		auto job = make_job(kind, where);
+		job->handler = group;
+		enqueue_to(partition, std::move(job));
+	}
+	// Control jobs do not wait for the next submit_jobs(), which may not come while a session closes.
+	submit_jobs();
+}
+
+template <class Handler>
+void disk_adapter::post(Handler handler)
+{
+	boost::asio::post(m_network, std::move(handler));
+}
+
+void disk_adapter::submit_jobs()
+{
+	for (std::size_t partition = 0; partition < m_batches.size(); ++partition) {
+		if (m_batches[partition] != nullptr)
+			caf::anon_send(m_config.partitions[partition], std::exchange(m_batches[partition], nullptr));
+	}
+}
+
+void disk_adapter::flush_partitions()
+{
+	submit_jobs();
+	for (auto const &partition : m_config.partitions)
+		caf::anon_send(partition, flush_atom::value);
+}
+
+void disk_adapter::async_read(lt::storage_index_t index, lt::peer_request const &request,
+	read_handler handler, lt::disk_job_flags_t flags)
+{
+	auto job = make_job(job_kind::read, at(index));
+	job->piece = to_core(request.piece);
+	job->offset_bytes = static_cast<std::uint32_t>(request.start);
+	job->length_bytes = static_cast<std::uint32_t>(request.length);
+	job->is_volatile = bool(flags & lt::disk_interface::volatile_read);
+	job->handler = std::move(handler);
+	enqueue(std::move(job));
+}
+
+bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const &request, char const *data,
+	std::shared_ptr<lt::disk_observer> observer, write_handler handler, lt::disk_job_flags_t)
+{
+	auto job = make_job(job_kind::write, at(index));
+	job->piece = to_core(request.piece);
+	job->offset_bytes = static_cast<std::uint32_t>(request.start);
+	job->length_bytes = static_cast<std::uint32_t>(request.length);
+	job->handler = std::move(handler);
+	job->block = m_config.arena->allocate(block_purpose::receive);
+	m_dirty_bytes += job->length_bytes; // given back when the job completes, however it ends
+	++m_dirty_blocks;
+	m_config.backpressure->dirty_blocks.store(m_dirty_blocks, std::memory_order_relaxed);
+	if (job->block) {
+		std::memcpy(job->block.data(), data, static_cast<std::size_t>(request.length));
+		enqueue(std::move(job));
+	} else {
+		// The budget is exhausted although everything else leaves a reserve for received data: too many peers
+		// for this cache-size. Fail this block; libtorrent asks for it again.
+		m_config.backpressure->refused.fetch_add(1, std::memory_order_relaxed);
+		job->failure = make_error(errc::no_memory, "no free buffer for a received block");
+		job->sink = &m_sink;
+		m_sink.expect_one();
+		m_sink.finished(std::move(job));
+	}
+
+	if (m_dirty_bytes < m_config.watermarks->high_bytes.load(std::memory_order_relaxed))
+		return false;
+	if (m_observers.empty()) {
+		m_config.backpressure->full_since_ns.store(now_ns(), std::memory_order_relaxed);
+		m_config.backpressure->count.fetch_add(1, std::memory_order_relaxed);
+		// Nobody waits for coalescing any more.
+		flush_partitions();
+	}
+	// The weak pointer is kept also for a null observer: it stands for the state "full".
+	m_observers.push_back(std::move(observer));
+	return true;
+}
+
+void disk_adapter::call_observers_when_low()
+{
+	if (m_observers.empty() || m_dirty_bytes > m_config.watermarks->low_bytes.load(std::memory_order_relaxed))
+		return;
+	auto const waiting = std::exchange(m_observers, {});
+	auto const full_since = m_config.backpressure->full_since_ns.exchange(0, std::memory_order_relaxed);
+	m_config.backpressure->total_ns.fetch_add(
+		static_cast<std::uint64_t>(now_ns() - full_since), std::memory_order_relaxed);
+	for (auto const &weak : waiting) {
+		if (auto const observer = weak.lock())
+			observer->on_disk();
+	}
+}
+
+void disk_adapter::async_hash(lt::storage_index_t index, lt::piece_index_t piece,
+	lt::span<lt::sha256_hash> block_hashes, lt::disk_job_flags_t flags, hash_handler handler)
+{
+	auto const &where = at(index);
+	auto job = make_job(job_kind::hash_piece, where);
+	job->piece = to_core(piece);
+	job->want_sha1 = bool(flags & lt::disk_interface::v1_hash);
+	job->want_block_sha256 = !block_hashes.empty();
+	if (job->want_block_sha256)
+		job->sha256_bytes = static_cast<std::uint32_t>(where.files->piece_size2(piece));
+	job->is_volatile = bool(flags & lt::disk_interface::volatile_read);
+	job->v2 = block_hashes;
+	job->handler = std::move(handler);
+	enqueue(std::move(job));
+}
+
+void disk_adapter::async_hash2(lt::storage_index_t index, lt::piece_index_t piece, int offset,
+	lt::disk_job_flags_t flags, block_hash_handler handler)
+{
+	auto const &where = at(index);
+	auto job = make_job(job_kind::hash_block, where);
+	job->piece = to_core(piece);
+	job->offset_bytes = static_cast<std::uint32_t>(offset);
+	job->want_block_sha256 = true;
+	job->sha256_bytes = static_cast<std::uint32_t>(where.files->piece_size2(piece));
+	job->is_volatile = bool(flags & lt::disk_interface::volatile_read);
+	job->handler = std::move(handler);
+	enqueue(std::move(job));
+}
+
+void disk_adapter::async_move_storage(lt::storage_index_t, std::string path, lt::move_flags_t,
+	std::function<void(lt::status_t, std::string const &, lt::storage_error const &)> handler)
+{
+	// A partition does not move.
+	post([handler = std::move(handler), path = std::move(path)] {
+		handler(lt::status_t::fatal_disk_error, path,
+			lt::storage_error(lt::error_code(boost::system::errc::operation_not_supported,
+								  boost::system::generic_category()),
+				lt::operation_t::file_rename));
+	});
+}
+
+void disk_adapter::async_release_files(lt::storage_index_t index, std::function<void()> handler)
+{
+	fan_out(job_kind::release, at(index), [handler = std::move(handler)](std::optional<error> const &) {
+		// Failures were reported with their jobs.
+		if (handler)
+			handler();
+	});
+}
+
+void disk_adapter::async_stop_torrent(lt::storage_index_t index, std::function<void()> handler)
+{
+	async_release_files(index, std::move(handler));
+}
+
+void disk_adapter::async_check_files(lt::storage_index_t index, lt::add_torrent_params const *,
+	lt::aux::vector<std::string, lt::file_index_t>,
+	std::function<void(lt::status_t, lt::storage_error const &)> handler)
+{
+	auto &where = at(index);
+	auto const full_check = std::exchange(where.full_check, true);
+	fan_out(job_kind::open, where,
+		[handler = std::move(handler), full_check](std::optional<error> const &failure) {
+			if (failure)
+				handler(lt::status_t::fatal_disk_error, to_lt_error(*failure, job_kind::open, true));
+			else
+				handler(full_check ? lt::status_t::need_full_check : lt::status_t::no_error, {});
+		});
+}
+
+void disk_adapter::async_rename_file(lt::storage_index_t, lt::file_index_t file, std::string name,
+	std::function<void(std::string const &, lt::file_index_t, lt::storage_error const &)> handler)
+{
+	// An extent's name is its offset.
+	post([handler = std::move(handler), name = std::move(name), file] {
+		handler(name, file,
+			lt::storage_error(lt::error_code(boost::system::errc::operation_not_supported,
+								  boost::system::generic_category()),
+				file, lt::operation_t::file_rename));
+	});
+}
+
+void disk_adapter::async_delete_files(lt::storage_index_t index, lt::remove_flags_t, write_handler handler)
+{
+	// Nothing on a device is ever deleted; the request only lets go of it.
+	fan_out(
+		job_kind::release, at(index), [handler = std::move(handler)](std::optional<error> const &failure) {
+			if (handler)
+				handler(failure ? to_lt_error(*failure, job_kind::release, true) : lt::storage_error{});
+		});
+}
+
+void disk_adapter::async_set_file_priority(lt::storage_index_t,
+	lt::aux::vector<lt::download_priority_t, lt::file_index_t> priorities,
+	std::function<void(lt::storage_error const &, lt::aux::vector<lt::download_priority_t, lt::file_index_t>)>
+		handler)
+{
+	post([handler = std::move(handler), priorities = std::move(priorities)]() mutable {
+		handler({}, std::move(priorities));
+	});
+}
+
+void disk_adapter::async_clear_piece(
+	lt::storage_index_t index, lt::piece_index_t piece, clear_handler handler)
+{
+	auto job = make_job(job_kind::clear_piece, at(index));
+	job->piece = to_core(piece);
+	job->handler = std::move(handler);
+	enqueue(std::move(job));
+	submit_jobs();
+}
+
+void disk_adapter::update_stats_counters(lt::counters &) const {}
+
+std::vector<lt::open_file_state> disk_adapter::get_status(lt::storage_index_t) const
+{
+	return {};
+}
+
+void disk_adapter::abort(bool)
+{
+	// May come twice, the second time from another thread with nothing outstanding. Nothing is torn down
+	// here: jobs that are under way come back through the sink, which keeps the io_context alive until then.
+	if (m_sink.outstanding() != 0)
+		submit_jobs();
+}
+
+void disk_adapter::settings_updated() {}
+
+void disk_adapter::free_disk_buffer(char *buffer)
+{
+	m_config.arena->release_pointer(reinterpret_cast<std::byte const *>(buffer));
+}
+
+void disk_adapter::complete(job_ptr base)
+{
+	auto &job = static_cast<lt_job &>(*base);
+	if (job.kind == job_kind::write) {
+		job.block = {};
+		m_dirty_bytes -= job.length_bytes;
+		--m_dirty_blocks;
+		m_config.backpressure->dirty_blocks.store(m_dirty_blocks, std::memory_order_relaxed);
+	}
+	if (job.failure && m_config.on_error)
+		m_config.on_error(job);
+	auto const failure =
+		job.failure ? to_lt_error(*job.failure, job.kind, job.is_first_failure) : lt::storage_error{};
+
+	if (auto *const on_read = std::get_if<read_handler>(&job.handler)) {
+		lt::disk_buffer_holder buffer;
+		if (!job.failure) {
+			auto *const data = reinterpret_cast<char *>(job.block.detach() + job.block_offset_bytes);
+			buffer = lt::disk_buffer_holder(*this, data, static_cast<int>(job.length_bytes));
+		}
+		(*on_read)(std::move(buffer), failure);
+	} else if (auto *const on_write = std::get_if<write_handler>(&job.handler)) {
+		(*on_write)(failure);
+	} else if (auto *const on_hash = std::get_if<hash_handler>(&job.handler)) {
+		if (!job.failure) {
+			assert(job.block_sha256.size() <= static_cast<std::size_t>(job.v2.size()));
+			std::transform(job.block_sha256.begin(), job.block_sha256.end(), job.v2.begin(),
+				[](sha256_digest const &digest) { return ezio::to_lt(digest); });
+		}
+		(*on_hash)(to_lt(job.piece), ezio::to_lt(job.sha1), failure);
+	} else if (auto *const on_block_hash = std::get_if<block_hash_handler>(&job.handler)) {
+		auto const digest =
+			job.failure || job.block_sha256.empty() ? sha256_digest{} : job.block_sha256.front();
+		(*on_block_hash)(to_lt(job.piece), ezio::to_lt(digest), failure);
+	} else if (auto *const on_clear = std::get_if<clear_handler>(&job.handler)) {
+		(*on_clear)(to_lt(job.piece));
+	} else if (auto *const group = std::get_if<std::shared_ptr<fan_in>>(&job.handler)) {
+		if (job.failure && !(*group)->failure)
+			(*group)->failure = job.failure;
+		if (--(*group)->remaining == 0)
+			(*group)->done((*group)->failure);
+	}
+}
+
+} // namespace ezio
