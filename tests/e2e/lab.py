@@ -4,6 +4,7 @@ Everything a Lab creates is gone after close(), whatever happened: processes by 
 conditions, with a deadline.
 """
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -295,6 +296,37 @@ class Lab(contextlib.AbstractContextManager):
         path = self.folder / (name or f"{pathlib.Path(source).name}.torrent")
         ezioctl("create", source, "-o", path, *options)
         return path
+
+
+def bencode(value):
+    if isinstance(value, int):
+        return b"i%de" % value
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return b"%d:%s" % (len(value), value)
+    if isinstance(value, list):
+        return b"l" + b"".join(map(bencode, value)) + b"e"
+    return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
+
+
+def make_torrent(path, source, extents, piece_bytes=256 << 10, name="disk", **more):
+    """A v1 torrent of extents (offset, length) of a source, made without any code of ours. One extent and no name: a single-file torrent
+    whose name is the offset."""
+    payload = b""
+    with open(source, "rb") as file:
+        for offset, length in extents:
+            file.seek(offset)
+            payload += file.read(length)
+    info = {"piece length": piece_bytes,
+            "pieces": b"".join(hashlib.sha1(payload[at:at + piece_bytes]).digest()
+                               for at in range(0, len(payload), piece_bytes))}
+    if name is None:
+        info |= {"name": f"{extents[0][0]:x}", "length": extents[0][1]}
+    else:
+        info |= {"name": name, "files": [{"path": [f"{offset:x}"], "length": length} for offset, length in extents]}
+    pathlib.Path(path).write_bytes(bencode({"info": info, **more}))
+    return pathlib.Path(path)
 
 
 def inspect(torrent):

@@ -1,0 +1,263 @@
+"""What goes wrong on a target, on the way, or by an operator's hand."""
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+import lab
+from lab import MIB, Failed, Lab, need, need_root, sh, wait_until
+
+SIZE = 48 * MIB
+
+
+def swarm(laboratory, size=SIZE, limit="16MiB/s"):
+    """A seeder of a random image, and a target daemon that is slow enough to be caught in mid-transfer."""
+    source = laboratory.random_image("source", size)
+    torrent = laboratory.torrent(source, None, "--fs", "raw")
+    seeder = laboratory.daemon("seeder")
+    seeder.add(torrent, source, "--seed")
+    target = laboratory.daemon("target", {"session": {"download-limit": limit}})
+    return source, torrent, seeder, target
+
+
+def is_midway(row):
+    return row["state"] == "downloading" and 0 < row["pieces_done"] < row["pieces_total"]
+
+
+class Refusals(unittest.TestCase):
+    def refused(self, daemon, torrent, path, status=3, check=None, options=()):
+        with self.assertRaises(Failed) as caught:
+            daemon.add(torrent, path, *options)
+        self.assertEqual(caught.exception.status, status, caught.exception)
+        self.assertEqual(daemon.torrents_now(), [])
+        if check:
+            document = json.loads(caught.exception.stdout)
+            self.assertEqual(document["error"]["context"]["check"], check)
+        return str(caught.exception)
+
+    def setUp(self):
+        self.lab = self.enterContext(Lab())
+        self.source = self.lab.random_image("source", 4 * MIB)
+        self.torrent_file = self.lab.torrent(self.source, None, "--fs", "raw")
+
+    def test_a_corrupt_torrent_is_refused(self):
+        daemon = self.lab.daemon("target")
+        image = self.lab.image("image", 4 * MIB)
+        bytes_ = self.torrent_file.read_bytes()
+        for name, content in (("cut", bytes_[:len(bytes_) // 2]), ("empty", b""), ("noise", os.urandom(4096)),
+                              ("not-an-offset", bytes_.replace(b"4:path", b"4:pfad"))):
+            bad = self.lab.folder / f"{name}.torrent"
+            bad.write_bytes(content)
+            with self.subTest(name):
+                with self.assertRaises(Failed) as caught:
+                    daemon.add(bad, image)
+                self.assertNotEqual(caught.exception.status, 7)
+        self.assertEqual(daemon.torrents_now(), [])
+        with open(image, "rb") as file:
+            self.assertEqual(file.read().count(0), 4 * MIB, "nothing was written")
+
+    def test_a_too_small_target_is_refused(self):
+        daemon = self.lab.daemon("target")
+        self.refused(daemon, self.torrent_file, self.lab.image("image", 4 * MIB - 512))
+
+    def test_a_missing_target_is_refused(self):
+        daemon = self.lab.daemon("target")
+        with self.assertRaises(Failed) as caught:
+            daemon.add(self.torrent_file, self.lab.folder / "nothing")
+        self.assertIn(caught.exception.status, (3, 4))
+        self.assertFalse((self.lab.folder / "nothing").exists())
+
+    def test_a_mounted_target_is_refused_and_untouched(self):
+        need("mkfs.ext4")
+        device = self.lab.loop_of("image", 16 * MIB)
+        sh("mkfs.ext4", "-q", "-F", device)
+        daemon = self.lab.daemon("target")
+        with self.lab.mounted(device, "mounted") as point:
+            (point / "mine").write_text("kept", encoding="ascii")
+            sh("sync", "-f", point)
+            text = self.refused(daemon, self.torrent_file, device)
+            self.assertIn("mount", text)
+        sh("e2fsck", "-fn", device)
+
+    def test_a_directory_and_a_character_device_are_refused(self):
+        daemon = self.lab.daemon("target")
+        for path in (self.lab.folder, "/dev/null"):
+            with self.subTest(path=path):
+                self.refused(daemon, self.torrent_file, path)
+
+
+class WriteErrors(unittest.TestCase):
+    def fails_with_the_whole_story(self, laboratory, target, bad_path, good_path, source, torrent, seeder):
+        other_source = laboratory.random_image("other", 12 * MIB)
+        other = laboratory.torrent(other_source, None, "--fs", "raw")
+        seeder.add(other, other_source, "--seed")
+        events = laboratory.folder / "events"
+        with open(events, "wb") as out:
+            follower = subprocess.Popen([lab.BIN / "ezioctl", "--json", "events", "--follow"], stdout=out,
+                                        env=dict(os.environ, EZIO_ENDPOINT=target.endpoint))
+            laboratory.undo.callback(lambda: (follower.poll() is None and follower.kill(), follower.wait()))
+            good = target.add(other, good_path, "--paused")
+            # The subscription is in place once it has heard of the first torrent.
+            wait_until(lambda: events.stat().st_size or (target.ctl("set", "prefetch", "128"), 0)[1] or None,
+                       "an event arrives", 30)
+            bad = target.add(torrent, bad_path, "--peer", seeder.peer)
+            row = target.wait_for(lambda row: row["state"] == "error", "the write fails", bad)
+            context = row["error"]["context"]
+            self.assertIn(context["operation"], ("pwritev", "pwrite", "write", "fdatasync"))
+            self.assertEqual(context["device"], str(bad_path))
+            self.assertIn(context["errno_name"], ("EIO", "ENOSPC"))
+            self.assertIn("offset_bytes", context)
+            self.assertGreater(context["length_bytes"], 0)
+            self.assertFalse(row["synced"])
+            waited = target.ctl("wait", bad, "--for", "synced", "--timeout", "30", check=False)
+            self.assertEqual(waited.returncode, 4, waited.stderr)
+            self.assertIn(context["errno_name"], target.ctl("status", "--verbose").stdout)
+            wait_until(lambda: b'"torrent-error"' in events.read_bytes(), "the event of the error", 30)
+        target.ctl("resume", good)
+        other_seed = seeder.peer
+        target.ctl("remove", good)
+        good = target.add(other, good_path, "--peer", other_seed)
+        target.wait_synced(good)
+        sh("cmp", other_source, good_path)
+        self.assertEqual(target.torrent(bad)["state"], "error", "it stays visible until resolved")
+        self.assertEqual(target.ctl("ping").returncode, 0)
+
+    def test_a_full_file_system_under_an_image_file(self):
+        need_root()
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            small = laboratory.mount("tmpfs", "small", "-t", "tmpfs", "-o", "size=16m")
+            bad = small / "image"
+            with open(bad, "wb") as file:
+                file.truncate(SIZE)
+            self.fails_with_the_whole_story(laboratory, target, bad, laboratory.image("good", 12 * MIB), source, torrent,
+                                            seeder)
+
+    def test_a_loop_device_that_cannot_store_what_it_takes(self):
+        need_root()
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            small = laboratory.mount("tmpfs", "small", "-t", "tmpfs", "-o", "size=16m")
+            backing = small / "image"
+            with open(backing, "wb") as file:
+                file.truncate(SIZE)
+            self.fails_with_the_whole_story(laboratory, target, laboratory.loop(backing),
+                                            laboratory.image("good", 12 * MIB), source, torrent, seeder)
+
+    def test_an_image_behind_nbd_whose_writes_fail(self):
+        need_root()
+        need("nbdkit", "nbdfuse")
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            point = laboratory.folder / "nbd"
+            point.mkdir()
+            switch = laboratory.folder / "fail-now"
+            server = laboratory.spawn("nbdfuse", point, "[", "nbdkit", "--exit-with-parent", "--filter=error", "memory", SIZE,
+                                      "error-pwrite=EIO", "error-pwrite-rate=100%", f"error-file={switch}", "]")
+
+            def unmount():
+                subprocess.run(["fusermount3", "-u", point], check=False, capture_output=True)
+            laboratory.undo.callback(unmount)
+            try:
+                wait_until(lambda: (point / "nbd").exists() or server.poll() is not None, "nbdfuse", 10)
+            except AssertionError:
+                pass
+            if not (point / "nbd").exists():
+                self.skipTest(f"nbdfuse does not work here: {(laboratory.folder / 'nbdfuse.log').read_text()[-200:]}")
+            device = laboratory.loop(point / "nbd")
+            switch.touch()
+            self.fails_with_the_whole_story(laboratory, target, device, laboratory.image("good", 12 * MIB), source, torrent,
+                                            seeder)
+
+
+class Interruptions(unittest.TestCase):
+    def test_the_seeder_is_killed_and_returns(self):
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory)
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_for(is_midway, "half way")
+            seeder.kill()
+            target.wait_for(lambda row: row["peers"] == 0, "the seeder is gone")
+            self.assertNotEqual(target.torrent()["state"], "error")
+            seeder.start()
+            seeder.add(torrent, source, "--seed", "--peer", target.peer)
+            target.wait_synced()
+            self.assertEqual(target.stop(), 0)
+            sh("cmp", source, image)
+
+    def test_a_clean_stop_keeps_what_arrived_and_the_rest_follows(self):
+        for how in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(how), Lab() as laboratory:
+                source, torrent, seeder, target = swarm(laboratory)
+                image = laboratory.image("image", SIZE)
+                target.add(torrent, image, "--peer", seeder.peer)
+                row = target.wait_for(is_midway, "half way")
+                self.assertEqual(target.stop(how), 0, target.log_text())
+                target.start()
+                target.ctl("set", "download-limit", "0")
+                target.add(torrent, image, "--check", "--peer", seeder.peer)
+                target.wait_synced()
+                again = target.torrent()
+                self.assertLessEqual(again["downloaded_bytes"], SIZE - row["done_bytes"] + 2 * row["piece_bytes"],
+                                     "what was there is not fetched again")
+                self.assertEqual(target.stop(), 0)
+                sh("cmp", source, image)
+
+    def test_a_second_signal_does_not_lose_data(self):
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory)
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            row = target.wait_for(is_midway, "half way")
+            target.process.send_signal(signal.SIGTERM)
+            self.assertEqual(target.stop(), 0, target.log_text())
+            with open(image, "rb") as copy, open(source, "rb") as original:
+                whole = 0
+                while block := original.read(row["piece_bytes"]):
+                    whole += copy.read(len(block)) == block
+            self.assertGreaterEqual(whole, row["pieces_done"])
+
+    def test_a_damaged_target_is_found_by_verify_and_mended_by_resume(self):
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_synced()
+            target.ctl("verify", "all")
+            target.wait_for(lambda row: row["verified"], "verified")
+            with open(image, "r+b") as file:
+                file.seek(SIZE // 2)
+                file.write(os.urandom(4096))
+            target.ctl("verify", "all")
+            row = target.wait_for(lambda row: row["bad_pieces"], "the bad piece is found")
+            self.assertEqual(row["bad_pieces"], 1)
+            self.assertFalse(row["verified"])
+            self.assertEqual(target.ctl("wait", "--for", "verified", "--timeout", "20", check=False).returncode, 5)
+            target.ctl("resume", "all")
+            target.wait_synced()
+            target.ctl("verify", "all")
+            target.wait_for(lambda row: row["verified"], "verified after mending")
+            self.assertEqual(target.stop(), 0)
+            sh("cmp", source, image)
+
+    def test_a_seed_whose_bytes_are_wrong_is_never_called_done(self):
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            with open(source, "r+b") as file:
+                file.seek(SIZE // 3)
+                file.write(os.urandom(1 * MIB))
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_for(lambda row: row["hash_failures"] > 0, "a hash fails")
+            row = target.torrent()
+            self.assertFalse(row["synced"])
+            self.assertLess(row["pieces_done"], row["pieces_total"])
+            with contextlib.suppress(Failed):
+                target.ctl("remove", "all")
+
+
+if __name__ == "__main__":
+    lab.run(__import__("__main__"))
