@@ -37,7 +37,6 @@ class ForeignClients(unittest.TestCase):
         sh("cmp", self.source, image)
 
     def test_aria2_leeches_while_one_of_ours_does(self):
-        need("opentracker")
         seeder = self.lab.daemon("seeder")
         seeder.add(self.torrent, self.source, "--seed")
         folder = self.lab.folder / "aria2"
@@ -56,8 +55,6 @@ class ForeignClients(unittest.TestCase):
             return copy.exists() and not control.exists() and copy.stat().st_size == self.source.stat().st_size
         wait_until(is_complete, "aria2 has it all")
         sh("cmp", self.source, copy)
-        self.assertGreaterEqual(target.torrent()["uploaded_bytes"] + seeder.torrent()["uploaded_bytes"],
-                                2 * self.source.stat().st_size - target.torrent()["uploaded_bytes"])
         self.assertEqual(target.stop(), 0)
         sh("cmp", self.source, image)
 
