@@ -3,6 +3,7 @@
 #include "actors/core/error.hpp"
 
 #include <fcntl.h>
+#include <linux/blkpg.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -91,7 +92,7 @@ std::unique_ptr<loop_device> loop_device::make(
 		config.info.lo_offset = options.offset_bytes;
 		if (options.is_read_only)
 			config.info.lo_flags |= LO_FLAGS_READ_ONLY;
-		if (options.scan_partitions)
+		if (options.has_partitions)
 			config.info.lo_flags |= LO_FLAGS_PARTSCAN;
 		if (::ioctl(fd.number(), LOOP_CONFIGURE, &config) == 0)
 			return std::unique_ptr<loop_device>(new loop_device(std::move(path), std::move(fd)));
@@ -99,6 +100,21 @@ std::unique_ptr<loop_device> loop_device::make(
 			fail("LOOP_CONFIGURE " + path, errno);
 	}
 	fail("LOOP_CONFIGURE", EBUSY);
+}
+
+std::string loop_device::add_partition(int number, std::uint64_t offset_bytes, std::uint64_t length_bytes)
+{
+	blkpg_partition partition{};
+	partition.start = static_cast<long long>(offset_bytes);
+	partition.length = static_cast<long long>(length_bytes);
+	partition.pno = number;
+	blkpg_ioctl_arg request{};
+	request.op = BLKPG_ADD_PARTITION;
+	request.datalen = sizeof partition;
+	request.data = &partition;
+	if (::ioctl(m_fd.number(), BLKPG, &request) != 0)
+		fail("BLKPG_ADD_PARTITION " + m_path, errno);
+	return m_path + "p" + std::to_string(number);
 }
 
 loop_device::~loop_device()

@@ -32,7 +32,7 @@ void make_sparse_file(std::string const &path, std::uint64_t size_bytes);
 struct loop_options {
 	std::uint32_t sector_bytes = 512;
 	bool is_read_only = false;
-	bool scan_partitions = false;
+	bool has_partitions = false;    ///< add_partition may be used
 	std::uint64_t offset_bytes = 0; ///< where in the file the device begins
 };
 
@@ -49,6 +49,9 @@ public:
 	loop_device &operator=(loop_device const &) = delete;
 
 	std::string const &path() const { return m_path; } ///< "/dev/loop7"
+	/// Makes a partition, without a table, as long as the device is attached; its path. Throws
+	/// std::runtime_error.
+	std::string add_partition(int number, std::uint64_t offset_bytes, std::uint64_t length_bytes);
 
 private:
 	loop_device(std::string path, unique_fd fd) : m_path(std::move(path)), m_fd(std::move(fd)) {}
