@@ -377,15 +377,16 @@ private:
 			return peers;
 		}
 		for (auto const &item : member.value.items) {
-			auto const fine = item.what == toml_node::kind::string
-				? check_peer(item.text)
-				: result<void>(make_error(errc::out_of_range, "it is not a string"));
-			if (fine) {
-				peers.push_back(item.text);
-			} else {
-				note(item.begin, "torrent.peers", shown(item.text) + ": " + fine.failure().message,
-					std::string(allowed));
+			if (item.what != toml_node::kind::string) {
+				note(item.begin, "torrent.peers", "it is not a string", std::string(allowed));
+				continue;
 			}
+			if (auto const fine = check_peer(item.text); !fine) {
+				note(item.begin, "torrent.peers", "'" + shown(item.text) + "': " + fine.failure().message,
+					std::string(allowed));
+				continue;
+			}
+			peers.push_back(item.text);
 		}
 		return peers;
 	}
