@@ -1,5 +1,7 @@
 #include "actors/core/posix_block_device.hpp"
 
+#include "tests/support/fake_block_device.hpp"
+#include "tests/support/kernel_state.hpp"
 #include "tests/support/loop_device.hpp"
 
 #include <catch2/catch.hpp>
@@ -27,8 +29,19 @@ struct device_under_test {
 	std::string path;
 	direct_io_mode direct = direct_io_mode::automatic;
 	std::uint64_t size_bytes = 0;
+	std::unique_ptr<fake_device_claim> fake;
 
-	std::unique_ptr<posix_block_device> open(device_access access = device_access::read_write) const
+	std::unique_ptr<block_device> open(device_access access = device_access::read_write) const
+	{
+		if (fake) {
+			auto opened = fake->open_handle();
+			if (!opened)
+				FAIL(to_string(opened.failure()));
+			return std::move(opened).value();
+		}
+		return open_posix(access);
+	}
+	std::unique_ptr<posix_block_device> open_posix(device_access access = device_access::read_write) const
 	{
 		auto opened = posix_block_device::open(path, path, access, direct);
 		if (!opened)
@@ -43,6 +56,7 @@ struct device_kind {
 	std::uint32_t loop_sector_bytes = 0; ///< 0: a regular file
 	direct_io_mode direct = direct_io_mode::automatic;
 	std::uint64_t size_bytes = 0;
+	bool is_fake = false;
 };
 
 std::ostream &operator<<(std::ostream &out, device_kind const &kind)
@@ -60,9 +74,24 @@ std::vector<device_kind> const all_kinds{
 	{"file on disk with direct I/O", "/var/tmp", 0, direct_io_mode::on, 4 * 1024 * 1024 + 77},
 };
 
+/// The fake that other tests put in place of a device keeps the same promises.
+std::vector<device_kind> all_kinds_and_the_fake()
+{
+	auto kinds = all_kinds;
+	kinds.push_back({"fake device", {}, 0, direct_io_mode::automatic, 4 * 1024 * 1024 + 512, true});
+	return kinds;
+}
+
 std::unique_ptr<device_under_test> make_device(device_kind const &kind)
 {
 	auto device = std::make_unique<device_under_test>();
+	if (kind.is_fake) {
+		device->path = "/dev/fake";
+		device->size_bytes = kind.size_bytes;
+		device->fake = std::make_unique<fake_device_claim>(
+			std::make_shared<fake_disk>(device->path, kind.size_bytes, std::make_shared<fault_plan>()));
+		return device;
+	}
 	device->directory = std::make_unique<temporary_directory>(kind.directory);
 	device->path = device->directory->file("image");
 	device->direct = kind.direct;
@@ -116,7 +145,7 @@ void fill(std::byte *bytes, std::size_t size_bytes, std::mt19937_64 &random)
 
 TEST_CASE("scattered transfers of any alignment move exactly their bytes")
 {
-	auto const kind = GENERATE(from_range(all_kinds));
+	auto const kind = GENERATE(from_range(all_kinds_and_the_fake()));
 	CAPTURE(kind);
 	auto const device = make_device(kind);
 	if (!device)
@@ -129,6 +158,8 @@ TEST_CASE("scattered transfers of any alignment move exactly their bytes")
 	page_memory const memory(512 * 1024);
 	auto const first = device->open();
 	auto const second = device->open();
+	std::vector<read_buffer> const all_of_it{{reference.data(), size}};
+	REQUIRE_OK(first->read_at(all_of_it, 0));
 
 	for (int round = 0; round < 400; ++round) {
 		static constexpr std::size_t units[] = {1, 512, 4096, 16384};
@@ -177,7 +208,7 @@ TEST_CASE("scattered transfers of any alignment move exactly their bytes")
 
 TEST_CASE("a transfer of more buffers than one call takes is complete")
 {
-	auto const kind = GENERATE(from_range(all_kinds));
+	auto const kind = GENERATE(from_range(all_kinds_and_the_fake()));
 	CAPTURE(kind);
 	auto const device = make_device(kind);
 	if (!device)
@@ -203,7 +234,7 @@ TEST_CASE("a transfer of more buffers than one call takes is complete")
 
 TEST_CASE("a transfer beyond the end names device, offset and length and moves nothing")
 {
-	auto const kind = GENERATE(from_range(all_kinds));
+	auto const kind = GENERATE(from_range(all_kinds_and_the_fake()));
 	CAPTURE(kind);
 	auto const device = make_device(kind);
 	if (!device)
@@ -213,9 +244,12 @@ TEST_CASE("a transfer beyond the end names device, offset and length and moves n
 	auto const size = device->size_bytes;
 	CHECK(handle->geometry().size_bytes == size);
 
+	auto const offset = size - 4096;
+	page_memory const before(4096);
+	std::vector<read_buffer> const last_before{{before.data(), 4096}};
+	REQUIRE_OK(handle->read_at(last_before, offset));
 	std::vector<write_buffer> const ones{{memory.data(), 8192}};
 	std::memset(memory.data(), 1, 8192);
-	auto const offset = size - 4096;
 	auto const written = handle->write_at(ones, offset);
 	REQUIRE_FALSE(written);
 	CHECK(written.failure().code == errc::io_error);
@@ -237,7 +271,7 @@ TEST_CASE("a transfer beyond the end names device, offset and length and moves n
 
 	std::vector<read_buffer> const last{{memory.data(), 4096}};
 	REQUIRE_OK(handle->read_at(last, offset));
-	CHECK(std::all_of(memory.data(), memory.data() + 4096, [](auto b) { return b == std::byte{0}; }));
+	CHECK(std::memcmp(memory.data(), before.data(), 4096) == 0);
 }
 
 TEST_CASE("direct I/O is used on block devices, on files when asked for, and its absence has a reason")
@@ -247,7 +281,7 @@ TEST_CASE("direct I/O is used on block devices, on files when asked for, and its
 	auto const device = make_device(kind);
 	if (!device)
 		return;
-	auto const handle = device->open();
+	auto const handle = device->open_posix();
 	CAPTURE(handle->buffered_reason());
 	bool const is_block = kind.loop_sector_bytes > 0;
 	CHECK(handle->geometry().is_block_device == is_block);
@@ -319,7 +353,7 @@ TEST_CASE("handles that write neighbouring ranges at once do not undo each other
 	std::mt19937_64 random(7);
 	result<void> aligned_outcome;
 	result<void> unaligned_outcome;
-	auto const write_parts = [&](posix_block_device &handle, std::byte const *bytes, std::size_t first) {
+	auto const write_parts = [&](block_device &handle, std::byte const *bytes, std::size_t first) {
 		for (auto i = first; i < parts; i += 2) {
 			std::vector<write_buffer> const buffers{{bytes + i * part, part}};
 			if (auto written = handle.write_at(buffers, i * part); !written)
@@ -343,4 +377,55 @@ TEST_CASE("handles that write neighbouring ranges at once do not undo each other
 		CAPTURE(round);
 		REQUIRE(std::memcmp(found.data(), aligned.data(), size) == 0);
 	}
+}
+
+TEST_CASE("a full device tells the whole story, and a failed flush stays failed")
+{
+	// A loop device that promises more than the tmpfs beneath it has.
+	auto const direct = GENERATE(direct_io_mode::automatic, direct_io_mode::off);
+	temporary_directory const directory;
+	std::string why;
+	auto const mount = scoped_mount::make("ezio-test", directory.path(), "tmpfs", "size=1m", why);
+	if (!mount) {
+		WARN("skipped: " << why);
+		return;
+	}
+	make_sparse_file(directory.file("image"), 8 * 1024 * 1024);
+	auto const loop = loop_device::make(directory.file("image"), why);
+	if (!loop) {
+		WARN("skipped: " << why);
+		return;
+	}
+	auto const opened =
+		posix_block_device::open(loop->path(), loop->path(), device_access::read_write, direct);
+	REQUIRE(opened);
+	auto &device = *opened.value();
+	std::size_t const size = 2 * 1024 * 1024;
+	page_memory const memory(size);
+	std::memset(memory.data(), 1, size);
+	std::vector<write_buffer> const buffers{{memory.data(), size}};
+	auto const written = device.write_at(buffers, 4096);
+	if (direct == direct_io_mode::automatic) {
+		REQUIRE_FALSE(written);
+		auto const &e = written.failure();
+		CAPTURE(to_string(e));
+		CHECK(e.code == errc::io_error);
+		CHECK((e.os_errno == ENOSPC || e.os_errno == EIO));
+		CHECK(e.operation == "pwritev");
+		CHECK(e.device == loop->path());
+		CHECK(e.offset_bytes == 4096U);
+		CHECK(e.length_bytes == size);
+		return;
+	}
+	// The page cache takes everything; only the flush can tell, and the kernel tells it once.
+	REQUIRE_OK(written);
+	auto const flushed = device.flush();
+	REQUIRE_FALSE(flushed);
+	CAPTURE(to_string(flushed.failure()));
+	CHECK(flushed.failure().operation == "fdatasync");
+	CHECK(flushed.failure().device == loop->path());
+	CHECK((flushed.failure().os_errno == ENOSPC || flushed.failure().os_errno == EIO));
+	auto const again = device.flush();
+	REQUIRE_FALSE(again);
+	CHECK(again.failure() == flushed.failure());
 }
