@@ -1,0 +1,240 @@
+#include "ctl/render.hpp"
+
+#include "ctl/text_format.hpp"
+
+#include <array>
+#include <cstdio>
+#include <utility>
+
+namespace ezio::ctl
+{
+
+using nlohmann::json;
+
+namespace
+{
+
+json const &member(json const &object, char const *name)
+{
+	static json const none;
+	if (!object.is_object())
+		return none;
+	auto const found = object.find(name);
+	return found == object.end() ? none : *found;
+}
+
+std::string text(json const &object, char const *name)
+{
+	auto const &value = member(object, name);
+	return value.is_string() ? printable(value.get_ref<std::string const &>()) : "-";
+}
+
+std::uint64_t number(json const &object, char const *name)
+{
+	auto const &value = member(object, name);
+	return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+}
+
+double fraction(json const &object, char const *name)
+{
+	auto const &value = member(object, name);
+	return value.is_number() ? value.get<double>() : 0;
+}
+
+bool flag(json const &object, char const *name)
+{
+	auto const &value = member(object, name);
+	return value.is_boolean() && value.get<bool>();
+}
+
+std::string ratio(double part, double whole, char const *format)
+{
+	if (whole <= 0)
+		return "-";
+	std::array<char, 32> buffer{};
+	auto const written = std::snprintf(buffer.data(), buffer.size(), format, part / whole);
+	return written > 0 ? std::string(buffer.data()) : "-";
+}
+
+std::string microseconds(std::uint64_t us)
+{
+	if (us < 1000)
+		return std::to_string(us) + " us";
+	if (us < 1000000)
+		return ratio(static_cast<double>(us), 1e3, "%.1f ms");
+	return ratio(static_cast<double>(us), 1e6, "%.2f s");
+}
+
+/// An empty value would be invisible.
+std::string shown(std::string value)
+{
+	return value.empty() ? "\"\"" : value;
+}
+
+std::string hit_rate(json const &row)
+{
+	auto const hits = static_cast<double>(number(row, "cache_hits"));
+	auto const all = hits + static_cast<double>(number(row, "cache_misses"));
+	return all > 0 ? format_percent(hits / all) : "-";
+}
+
+std::vector<cell> counters_row(std::string name, json const &row)
+{
+	auto const count = [&row](char const *key) { return cell{std::to_string(number(row, key))}; };
+	auto const errors = number(row, "errors");
+	return {{std::move(name)}, {hit_rate(row)}, count("blocks_clean"), count("blocks_dirty"),
+		count("jobs_waiting"), count("queue_depth"), count("read_ops"),
+		{format_bytes(number(row, "read_bytes"))}, count("write_ops"),
+		{format_bytes(number(row, "write_bytes"))},
+		{ratio(static_cast<double>(number(row, "blocks_written")),
+			static_cast<double>(number(row, "write_ops")), "%.1f")},
+		{format_bytes(number(row, "hashed_bytes"))}, count("syncs"),
+		{std::to_string(errors), errors > 0 ? "31" : ""}};
+}
+
+std::string latency_table(json const &partitions, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	constexpr std::array<std::pair<char const *, char const *>, 4> kinds{{{"read_latency", "read"},
+		{"write_latency", "write"}, {"hash_latency", "hash"}, {"sync_latency", "sync"}}};
+	for (auto const &partition : partitions) {
+		for (auto const &[key, name] : kinds) {
+			auto const &latency = member(partition, key);
+			if (number(latency, "count") == 0)
+				continue;
+			rows.push_back({{std::to_string(number(partition, "index"))}, {name},
+				{std::to_string(number(latency, "count"))}, {microseconds(number(latency, "p50_us"))},
+				{microseconds(number(latency, "p95_us"))}, {microseconds(number(latency, "p99_us"))},
+				{microseconds(number(latency, "max_us"))}});
+		}
+	}
+	if (rows.empty())
+		return {};
+	return "\n" +
+		format_table({{"PARTITION", true}, {"LATENCY", false}, {"COUNT", true}, {"P50", true}, {"P95", true},
+						 {"P99", true}, {"MAX", true}},
+			rows, use_colour);
+}
+
+} // namespace
+
+std::string render_peers(json const &reply, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	for (auto const &torrent : member(reply, "torrents")) {
+		for (auto const &peer : member(torrent, "peers"))
+			rows.push_back({{text(torrent, "name")}, {text(peer, "endpoint")}, {text(peer, "client")},
+				{format_percent(fraction(peer, "progress"))}, {format_rate(number(peer, "down_rate"))},
+				{format_rate(number(peer, "up_rate"))}, {format_bytes(number(peer, "downloaded_bytes"))},
+				{format_bytes(number(peer, "uploaded_bytes"))}, {flag(peer, "seed") ? "seed" : "peer"},
+				{flag(peer, "incoming") ? "incoming" : text(peer, "source")}, {text(peer, "flags")}});
+	}
+	if (rows.empty())
+		return "no peers\n";
+	return format_table(
+		{{"TORRENT", false}, {"PEER", false}, {"CLIENT", false}, {"HAS", true}, {"DOWN", true}, {"UP", true},
+			{"RECEIVED", true}, {"SENT", true}, {"KIND", false}, {"FROM", false}, {"FLAGS", false}},
+		rows, use_colour);
+}
+
+std::string render_settings(json const &reply, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	for (auto const &setting : member(reply, "settings"))
+		rows.push_back({{text(setting, "table")}, {text(setting, "key"), "1"},
+			{shown(text(setting, "value"))}, {shown(text(setting, "effective"))}, {text(setting, "unit")},
+			{shown(text(setting, "default"))}, {flag(setting, "live") ? "live" : "restart"},
+			{text(setting, "allowed")}, {text(setting, "help")}});
+	return format_table(
+		{{"TABLE", false}, {"KEY", false}, {"VALUE", false}, {"EFFECTIVE", false}, {"UNIT", false},
+			{"DEFAULT", false}, {"CHANGE", false}, {"ALLOWED", false}, {"MEANING", false}},
+		rows, use_colour);
+}
+
+std::string render_values(json const &reply)
+{
+	std::string lines;
+	for (auto const &setting : member(reply, "settings")) {
+		auto const value = text(setting, "value");
+		auto const effective = text(setting, "effective");
+		lines += text(setting, "key") + " = " + shown(value);
+		if (effective != value && effective != "-")
+			lines += " (in force: " + shown(effective) + ")";
+		lines += "\n";
+	}
+	return lines;
+}
+
+std::string render_change(json const &change, bool is_active)
+{
+	return text(change, "key") + ": " + shown(text(change, "old")) + " -> " + shown(text(change, "new")) +
+		(is_active ? " (active now)\n" : " (after restart)\n");
+}
+
+std::string render_reload(json const &reply)
+{
+	std::string lines;
+	for (auto const &change : member(reply, "applied"))
+		lines += render_change(change, true);
+	for (auto const &change : member(reply, "needs_restart"))
+		lines += render_change(change, false);
+	return lines.empty() ? "nothing has changed\n" : lines;
+}
+
+std::string render_stats(json const &reply, bool use_colour)
+{
+	auto const &partitions = member(reply, "partitions");
+	std::vector<std::vector<cell>> rows;
+	for (auto const &partition : partitions)
+		rows.push_back(counters_row(std::to_string(number(partition, "index")), partition));
+	rows.push_back(counters_row("all", member(reply, "totals")));
+	auto lines = format_table(
+		{{"PARTITION", true}, {"HITS", true}, {"CLEAN", true}, {"DIRTY", true}, {"WAITING", true},
+			{"QUEUE", true}, {"READS", true}, {"READ", true}, {"WRITES", true}, {"WRITTEN", true},
+			{"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
+		rows, use_colour);
+	lines += latency_table(partitions, use_colour);
+
+	auto const &budget = member(reply, "budget");
+	lines += "\nbudget: " + format_bytes(number(budget, "used_bytes")) + " of " +
+		format_bytes(number(budget, "capacity_bytes")) + " in use, " +
+		format_bytes(number(budget, "dirty_bytes")) + " to be written; back-pressure " +
+		std::to_string(number(budget, "backpressure_count")) + " times, " +
+		std::to_string(number(budget, "backpressure_ms")) + " ms in all; " +
+		std::to_string(number(budget, "hashers")) + " hashing threads\n";
+	auto const &events = member(reply, "events");
+	lines += "events: " + std::to_string(number(events, "published"));
+	auto const &by_kind = member(events, "by_kind");
+	if (by_kind.is_object()) {
+		for (auto const &[kind, count] : by_kind.items())
+			lines += ", " + printable(kind) + " " +
+				std::to_string(count.is_number_unsigned() ? count.get<std::uint64_t>() : 0);
+	}
+	return lines + "\nup " + format_duration(number(reply, "uptime_ms") / 1000) + "\n";
+}
+
+std::string render_event(wire::event_message const &event, bool use_colour)
+{
+	auto const is_bad = event.failure.has_value();
+	auto line = std::to_string(event.seq) + "  " + format_time(event.unix_ms) + "  ";
+	line += use_colour ? (is_bad ? "\x1b[31m" : "\x1b[36m") + printable(event.kind) + "\x1b[0m"
+					   : printable(event.kind);
+	if (!event.info_hash.empty())
+		line += "  " + printable(event.info_hash).substr(0, 8);
+	if (!event.key.empty())
+		line += "  " + printable(event.key) + ":";
+	if (!event.old_value.empty() || !event.new_value.empty())
+		line += "  " + (event.old_value.empty() ? "" : printable(event.old_value) + " -> ") +
+			printable(event.new_value);
+	if (!event.peer.empty())
+		line += "  peer " + printable(event.peer);
+	if (event.piece)
+		line += "  piece " + std::to_string(*event.piece);
+	if (!event.text.empty())
+		line += "  " + printable(event.text);
+	if (event.failure)
+		line += "  " + printable(to_string(*event.failure));
+	return line + "\n";
+}
+
+} // namespace ezio::ctl

@@ -1,0 +1,230 @@
+#include "ctl/render.hpp"
+
+#include "ctl/text_format.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <utility>
+
+namespace ezio::ctl
+{
+namespace
+{
+
+std::string_view colour_of_state(std::string_view state)
+{
+	if (state == "error")
+		return "31";
+	if (state == "downloading")
+		return "36";
+	if (state == "finished" || state == "seeding")
+		return "32";
+	if (state == "paused")
+		return "33";
+	return "34"; // checking, syncing, verifying
+}
+
+cell rate_cell(std::uint64_t rate)
+{
+	return {format_rate(rate), rate > 0 ? "32" : ""};
+}
+
+struct column {
+	std::string_view name;
+	std::string_view title;
+	bool is_right_aligned;
+	cell (*make)(torrent_view const &);
+};
+
+cell eta_cell(torrent_view const &t)
+{
+	return {t.eta_seconds ? format_duration(*t.eta_seconds) : "-"};
+}
+
+constexpr std::array<column, 15> columns_known{{
+	{"name", "NAME", false, [](torrent_view const &t) { return cell{printable(t.name)}; }},
+	{"target", "TARGET", false, [](torrent_view const &t) { return cell{printable(t.target)}; }},
+	{"state", "STATE", false,
+		[](torrent_view const &t) {
+			return cell{printable(t.state), colour_of_state(t.state)};
+		}},
+	{"progress", "PROGRESS", true, [](torrent_view const &t) { return cell{format_percent(t.progress)}; }},
+	{"done", "DONE/SIZE", true,
+		[](torrent_view const &t) {
+			return cell{format_bytes(t.done_bytes) + " / " + format_bytes(t.size_bytes)};
+		}},
+	{"size", "SIZE", true, [](torrent_view const &t) { return cell{format_bytes(t.size_bytes)}; }},
+	{"down", "DOWN", true, [](torrent_view const &t) { return rate_cell(t.down_rate); }},
+	{"up", "UP", true, [](torrent_view const &t) { return rate_cell(t.up_rate); }},
+	{"peers", "PEERS", true, [](torrent_view const &t) { return cell{std::to_string(t.peers)}; }},
+	{"seeds", "SEEDS", true, [](torrent_view const &t) { return cell{std::to_string(t.seeds)}; }},
+	{"pieces", "PIECES", true,
+		[](torrent_view const &t) {
+			return cell{std::to_string(t.pieces_done) + "/" + std::to_string(t.pieces_total)};
+		}},
+	{"eta", "ETA", true, eta_cell},
+	{"added", "ADDED", false, [](torrent_view const &t) { return cell{format_time(t.added_unix_ms)}; }},
+	{"hash", "INFO-HASH", false, [](torrent_view const &t) { return cell{printable(t.info_hash)}; }},
+	{"error", "ERROR", false,
+		[](torrent_view const &t) {
+			return cell{t.failure ? printable(to_string(*t.failure)) : std::string(), "31"};
+		}},
+}};
+
+column const *find_column(std::string_view name)
+{
+	auto const found = std::ranges::find(columns_known, name, &column::name);
+	return found == columns_known.end() ? nullptr : &*found;
+}
+
+std::string counts_by_state(std::vector<torrent_view> const &torrents)
+{
+	std::map<std::string, std::size_t> counts;
+	for (auto const &t : torrents)
+		++counts[printable(t.state)];
+	std::string text;
+	for (auto const &[state, count] : counts)
+		text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
+	return text;
+}
+
+struct sums {
+	std::uint64_t size_bytes = 0, done_bytes = 0, down_rate = 0, up_rate = 0, peers = 0;
+};
+
+sums sum(std::vector<torrent_view> const &torrents)
+{
+	sums s;
+	for (auto const &t : torrents) {
+		s.size_bytes += t.size_bytes;
+		s.done_bytes += t.done_bytes;
+		s.down_rate += t.down_rate;
+		s.up_rate += t.up_rate;
+		s.peers += t.peers;
+	}
+	return s;
+}
+
+} // namespace
+
+result<std::vector<std::string>> parse_columns(std::string_view comma_list)
+{
+	std::vector<std::string> names;
+	while (!comma_list.empty()) {
+		auto const comma = comma_list.find(',');
+		auto const name = comma_list.substr(0, comma);
+		comma_list = comma == std::string_view::npos ? std::string_view() : comma_list.substr(comma + 1);
+		if (find_column(name) == nullptr) {
+			std::string known;
+			for (auto const &entry : columns_known)
+				known += (known.empty() ? "" : ", ") + std::string(entry.name);
+			return make_error(errc::invalid_argument,
+				"--columns: there is no column \"" + std::string(name) + "\"; known are " + known);
+		}
+		names.emplace_back(name);
+	}
+	if (names.empty())
+		return make_error(errc::invalid_argument, "--columns: no column is named");
+	return names;
+}
+
+std::string_view default_columns()
+{
+	return "name,target,state,progress,done,down,up,peers,eta,error";
+}
+
+std::string render_status(
+	std::vector<torrent_view> const &torrents, std::vector<std::string> const &columns, bool use_colour)
+{
+	std::vector<column const *> chosen;
+	std::vector<column_head> heads;
+	for (auto const &name : columns) {
+		auto const *found = find_column(name);
+		if (found == nullptr)
+			continue;
+		chosen.push_back(found);
+		heads.push_back({std::string(found->title), found->is_right_aligned});
+	}
+	std::vector<std::vector<cell>> rows;
+	rows.reserve(torrents.size());
+	for (auto const &t : torrents) {
+		std::vector<cell> row;
+		for (auto const *entry : chosen)
+			row.push_back(entry->make(t));
+		rows.push_back(std::move(row));
+	}
+	return format_table(heads, rows, use_colour);
+}
+
+std::string render_status_verbose(std::vector<torrent_view> const &torrents, bool use_colour)
+{
+	std::string text;
+	for (auto const &t : torrents) {
+		auto const line = [&text](char const *name, std::string const &value) {
+			std::string padded(name);
+			padded.resize(std::max<std::size_t>(padded.size(), 14), ' ');
+			text += "  " + padded + value + "\n";
+		};
+		auto const state = printable(t.state);
+		text += printable(t.name) + "\n";
+		line("info-hash", printable(t.info_hash));
+		line("target", printable(t.target));
+		line("state",
+			use_colour ? "\x1b[" + std::string(colour_of_state(t.state)) + "m" + state + "\x1b[0m" : state);
+		line("progress",
+			format_percent(t.progress) + ", " + format_bytes(t.done_bytes) + " of " +
+				format_bytes(t.size_bytes) + ", " + std::to_string(t.pieces_done) + " of " +
+				std::to_string(t.pieces_total) + " pieces of " + format_bytes(t.piece_bytes));
+		line("durable", t.is_synced ? "yes: complete and flushed to stable storage" : "not yet");
+		std::string verified = t.is_verified ? "yes: the device was read back and every piece matched" : "no";
+		if (t.bad_pieces.value_or(0) > 0)
+			verified = "FAILED: " + std::to_string(*t.bad_pieces) + " pieces do not match";
+		line("verified", verified);
+		line("down", format_rate(t.down_rate) + ", " + format_bytes(t.downloaded_bytes) + " in all");
+		line("up", format_rate(t.up_rate) + ", " + format_bytes(t.uploaded_bytes) + " in all");
+		line("peers", std::to_string(t.peers) + ", of them seeds " + std::to_string(t.seeds));
+		line("eta", t.eta_seconds ? format_duration(*t.eta_seconds) : "-");
+		line("faults",
+			std::to_string(t.hash_failures) + " pieces with a wrong hash, " + std::to_string(t.read_errors) +
+				" failed reads");
+		line("added", format_time(t.added_unix_ms) + (t.is_seed ? ", as a seed" : ""));
+		if (t.failure)
+			line("error", printable(to_string(*t.failure)));
+	}
+	return text;
+}
+
+std::string render_totals(std::vector<torrent_view> const &torrents)
+{
+	if (torrents.empty())
+		return "no torrents\n";
+	auto const s = sum(torrents);
+	return std::to_string(torrents.size()) + (torrents.size() == 1 ? " torrent: " : " torrents: ") +
+		counts_by_state(torrents) + "; " + format_bytes(s.done_bytes) + " of " + format_bytes(s.size_bytes) +
+		"; down " + format_rate(s.down_rate) + ", up " + format_rate(s.up_rate) + "; " +
+		std::to_string(s.peers) + (s.peers == 1 ? " peer\n" : " peers\n");
+}
+
+std::string render_progress(std::vector<torrent_view> const &torrents)
+{
+	constexpr double bar_columns = 24;
+	double weighted = 0;
+	auto const s = sum(torrents);
+	std::uint64_t eta = 0;
+	for (auto const &t : torrents) {
+		// Of checks and verifications the daemon reports the progress only as a fraction.
+		weighted += t.progress * static_cast<double>(t.size_bytes);
+		eta = std::max(eta, t.eta_seconds.value_or(0));
+	}
+	auto fraction = s.size_bytes > 0 ? weighted / static_cast<double>(s.size_bytes) : 0;
+	fraction = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
+	auto const filled = static_cast<std::size_t>(fraction * bar_columns);
+	std::string bar(filled, '#');
+	bar.resize(static_cast<std::size_t>(bar_columns), '.');
+	return "[" + bar + "] " + format_percent(fraction) + "  " + format_rate(s.down_rate) +
+		(eta > 0 ? "  eta " + format_duration(eta) : "") + "  " + counts_by_state(torrents);
+}
+
+} // namespace ezio::ctl
