@@ -1,0 +1,279 @@
+#include "actors/core/cache_shard.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <utility>
+
+namespace ezio
+{
+namespace
+{
+
+void set_bit(std::vector<std::uint64_t> &bits, std::uint32_t index)
+{
+	bits[index / 64] |= std::uint64_t{1} << (index % 64);
+}
+
+void clear_bit(std::vector<std::uint64_t> &bits, std::uint32_t index)
+{
+	bits[index / 64] &= ~(std::uint64_t{1} << (index % 64));
+}
+
+} // namespace
+
+std::size_t cache_shard::key_hash::operator()(key const &k) const
+{
+	auto x = to_int(k.storage) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(to_int(k.piece));
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93u;
+	return static_cast<std::size_t>(x ^ (x >> 32));
+}
+
+cached_piece *cache_shard::find(storage_id storage, piece_index piece)
+{
+	auto const it = m_pieces.find(key{storage, piece});
+	return it == m_pieces.end() ? nullptr : &it->second;
+}
+
+cached_piece &cache_shard::get(storage_id storage, piece_index piece, std::uint32_t blocks)
+{
+	if (auto *const known = find(storage, piece))
+		return *known;
+	cached_piece *made = nullptr;
+	if (m_spare.empty()) {
+		made = &m_pieces[key{storage, piece}];
+	} else {
+		auto node = std::move(m_spare.back());
+		m_spare.pop_back();
+		node.key() = key{storage, piece};
+		made = &m_pieces.insert(std::move(node)).position->second;
+	}
+	made->storage = storage;
+	made->piece = piece;
+	made->slots.resize(blocks);
+	made->dirty_bits.assign((blocks + 63) / 64, 0);
+	made->is_changed = false;
+	made->is_hash_asked = false;
+	made->first_clean = blocks;
+	return *made;
+}
+
+void cache_shard::insert_clean(cached_piece &piece, std::uint32_t index, block_ref block)
+{
+	auto &slot = piece.slots[index];
+	assert(!slot.writer);
+	if (!slot.block) {
+		++piece.clean_blocks;
+		++m_clean_blocks;
+	}
+	slot.block = std::move(block);
+	piece.first_clean = std::min(piece.first_clean, index);
+	touch(piece);
+}
+
+void cache_shard::insert_dirty(cached_piece &piece, std::uint32_t index, job_ptr job, monotonic_time now)
+{
+	auto &slot = piece.slots[index];
+	assert(!slot.writer);
+	if (slot.block)
+		take_clean(piece, index);
+	slot.block = job->block;
+	slot.writer = std::move(job);
+	slot.dirty_since = now;
+	set_bit(piece.dirty_bits, index);
+	if (piece.dirty_blocks++ == 0) {
+		piece.oldest_dirty = now;
+		list_dirty(piece, true);
+	}
+	++m_dirty_blocks;
+	piece.is_changed = true;
+	if (piece.clean_blocks > 0)
+		touch(piece);
+}
+
+job_ptr cache_shard::mark_written(cached_piece &piece, std::uint32_t index)
+{
+	auto block = piece.slots[index].block;
+	auto job = remove(piece, index);
+	insert_clean(piece, index, std::move(block));
+	return job;
+}
+
+job_ptr cache_shard::remove(cached_piece &piece, std::uint32_t index)
+{
+	auto &slot = piece.slots[index];
+	auto job = std::move(slot.writer);
+	if (job) {
+		clear_bit(piece.dirty_bits, index);
+		--piece.dirty_blocks;
+		--m_dirty_blocks;
+		slot.block = {};
+	} else if (slot.block) {
+		take_clean(piece, index);
+	}
+	return job;
+}
+
+void cache_shard::settle(cached_piece &piece)
+{
+	if (piece.dirty_blocks == 0) {
+		list_dirty(piece, false);
+		piece.is_hash_asked = false;
+		if (piece.clean_blocks == 0)
+			drop(piece);
+		return;
+	}
+	auto oldest = monotonic_time::max();
+	for (std::size_t word = 0; word < piece.dirty_bits.size(); ++word) {
+		for (auto bits = piece.dirty_bits[word]; bits != 0; bits &= bits - 1) {
+			auto const index = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+			oldest = std::min(oldest, piece.slots[index].dirty_since);
+		}
+	}
+	piece.oldest_dirty = oldest;
+}
+
+void cache_shard::touch(cached_piece &piece)
+{
+	if (m_newest == &piece)
+		return;
+	unlink(piece);
+	if (piece.clean_blocks > 0)
+		link_newest(piece);
+}
+
+std::uint32_t cache_shard::evict_clean(std::uint32_t count)
+{
+	std::uint32_t evicted = 0;
+	while (evicted < count && m_oldest != nullptr) {
+		auto &piece = *m_oldest;
+		auto index = piece.first_clean;
+		while (evicted < count && piece.clean_blocks > 0) {
+			if (piece.slots[index].block && !piece.slots[index].writer) {
+				take_clean(piece, index);
+				++evicted;
+			}
+			++index;
+		}
+		piece.first_clean = index;
+		if (piece.clean_blocks == 0 && piece.dirty_blocks == 0)
+			drop(piece);
+	}
+	return evicted;
+}
+
+bool cache_shard::evict_unshared()
+{
+	for (auto *piece = m_oldest; piece != nullptr; piece = piece->newer) {
+		auto const size = static_cast<std::uint32_t>(piece->slots.size());
+		for (auto index = piece->first_clean; index < size; ++index) {
+			auto &slot = piece->slots[index];
+			if (!slot.block || slot.writer || slot.block.use_count() != 1)
+				continue;
+			take_clean(*piece, index);
+			if (piece->clean_blocks == 0 && piece->dirty_blocks == 0)
+				drop(*piece);
+			return true;
+		}
+	}
+	return false;
+}
+
+std::vector<job_ptr> cache_shard::forget_piece(storage_id storage, piece_index piece)
+{
+	std::vector<job_ptr> jobs;
+	if (auto *const known = find(storage, piece)) {
+		clear(*known, jobs);
+		settle(*known);
+	}
+	return jobs;
+}
+
+std::vector<job_ptr> cache_shard::forget_storage(storage_id storage)
+{
+	std::vector<job_ptr> jobs;
+	std::vector<cached_piece *> pieces;
+	for (auto &[k, piece] : m_pieces) {
+		if (k.storage == storage)
+			pieces.push_back(&piece);
+	}
+	for (auto *const piece : pieces) {
+		clear(*piece, jobs);
+		settle(*piece);
+	}
+	return jobs;
+}
+
+std::optional<monotonic_time> cache_shard::oldest_dirty() const
+{
+	std::optional<monotonic_time> oldest;
+	for (auto const *const piece : m_dirty) {
+		if (!oldest || piece->oldest_dirty < *oldest)
+			oldest = piece->oldest_dirty;
+	}
+	return oldest;
+}
+
+void cache_shard::link_newest(cached_piece &piece)
+{
+	piece.is_linked = true;
+	piece.newer = nullptr;
+	piece.older = m_newest;
+	(m_newest != nullptr ? m_newest->newer : m_oldest) = &piece;
+	m_newest = &piece;
+}
+
+void cache_shard::unlink(cached_piece &piece)
+{
+	if (!piece.is_linked)
+		return;
+	(piece.newer != nullptr ? piece.newer->older : m_newest) = piece.older;
+	(piece.older != nullptr ? piece.older->newer : m_oldest) = piece.newer;
+	piece.newer = piece.older = nullptr;
+	piece.is_linked = false;
+}
+
+void cache_shard::drop(cached_piece &piece)
+{
+	assert(piece.clean_blocks == 0 && piece.dirty_blocks == 0 && !piece.is_linked);
+	auto node = m_pieces.extract(key{piece.storage, piece.piece});
+	if (m_spare.size() < spare_max)
+		m_spare.push_back(std::move(node));
+}
+
+void cache_shard::take_clean(cached_piece &piece, std::uint32_t index)
+{
+	piece.slots[index].block = {};
+	--m_clean_blocks;
+	if (--piece.clean_blocks == 0) {
+		unlink(piece);
+		piece.first_clean = static_cast<std::uint32_t>(piece.slots.size());
+	}
+}
+
+void cache_shard::list_dirty(cached_piece &piece, bool is_dirty)
+{
+	bool const is_listed = piece.dirty_position != cached_piece::not_listed;
+	if (is_listed == is_dirty)
+		return;
+	if (is_dirty) {
+		piece.dirty_position = m_dirty.size();
+		m_dirty.push_back(&piece);
+		return;
+	}
+	m_dirty[piece.dirty_position] = m_dirty.back();
+	m_dirty[piece.dirty_position]->dirty_position = piece.dirty_position;
+	m_dirty.pop_back();
+	piece.dirty_position = cached_piece::not_listed;
+}
+
+void cache_shard::clear(cached_piece &piece, std::vector<job_ptr> &jobs)
+{
+	for (std::uint32_t index = 0; index < piece.slots.size(); ++index) {
+		if (auto job = remove(piece, index))
+			jobs.push_back(std::move(job));
+	}
+}
+
+} // namespace ezio

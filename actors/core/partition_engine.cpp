@@ -1,0 +1,763 @@
+#include "actors/core/partition_engine.hpp"
+
+#include "actors/core/cache_shard.hpp"
+#include "actors/core/flush_policy.hpp"
+#include "actors/core/storage_handles.hpp"
+#include "actors/core/write_back.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <deque>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ezio
+{
+namespace
+{
+
+constexpr auto relaxed = std::memory_order_relaxed;
+/// How soon a read that found no free block tries again.
+constexpr auto retry_interval = std::chrono::milliseconds(5);
+/// Blocks of one hash task, and of one read for it: 1 MiB.
+constexpr std::uint32_t hash_task_blocks = 64;
+constexpr std::uint32_t scratch_blocks = 16;
+constexpr std::align_val_t scratch_alignment{4096};
+
+struct scratch_deleter {
+	void operator()(std::byte *bytes) const { ::operator delete(bytes, scratch_alignment); }
+};
+
+std::uint32_t block_length(disk_job const &job, std::uint32_t index)
+{
+	return std::min(block_bytes, job.target->pieces().piece_size(job.piece) - index * block_bytes);
+}
+
+byte_range payload_of(disk_job const &job, std::uint32_t first, std::uint32_t count)
+{
+	auto const size = job.target->pieces().piece_size(job.piece);
+	auto const begin = first * block_bytes;
+	return {
+		job.target->pieces().piece_offset(job.piece) + begin, std::min(count * block_bytes, size - begin)};
+}
+
+/// What the SHA-256 of a block covers, in bytes from its start.
+std::uint32_t sha256_length(disk_job const &job, std::uint32_t index)
+{
+	auto const length = block_length(job, index);
+	auto const begin = index * block_bytes;
+	if (job.kind == job_kind::hash_block) {
+		auto const asked = job.length_bytes != 0 ? std::min(length, job.length_bytes) : length;
+		return job.sha256_bytes > begin ? std::min(asked, job.sha256_bytes - begin) : asked;
+	}
+	return job.sha256_bytes > begin ? std::min(length, job.sha256_bytes - begin) : 0;
+}
+
+/// Empty if the job can be done at all.
+std::optional<error> fault_of(disk_job const &job)
+{
+	auto const invalid = [&job](char const *what) {
+		auto e = make_error(errc::invalid_argument, what);
+		e.offset_bytes = job.offset_bytes;
+		e.length_bytes = job.length_bytes;
+		return e;
+	};
+	if (!job.target)
+		return invalid("a disk job without a storage");
+	bool const needs_piece = job.kind == job_kind::read || job.kind == job_kind::write ||
+		job.kind == job_kind::hash_piece || job.kind == job_kind::hash_block ||
+		job.kind == job_kind::clear_piece;
+	if (!needs_piece)
+		return std::nullopt;
+	auto const &geometry = job.target->pieces();
+	if (to_int(job.piece) < 0 || to_int(job.piece) >= geometry.piece_count())
+		return invalid("a disk job for a piece that does not exist");
+	auto const size = geometry.piece_size(job.piece);
+	bool const is_within = job.offset_bytes < size && job.length_bytes <= size - job.offset_bytes;
+	switch (job.kind) {
+	case job_kind::read:
+		if (job.length_bytes == 0 || job.length_bytes > block_bytes || !is_within)
+			return invalid("a read that is empty, longer than a block or beyond its piece");
+		break;
+	case job_kind::write:
+		if (!job.block || job.offset_bytes % block_bytes != 0 || !is_within ||
+			job.length_bytes != block_length(job, job.offset_bytes / block_bytes))
+			return invalid("a write that is not one whole block of its piece");
+		break;
+	case job_kind::hash_block:
+		if (job.offset_bytes % block_bytes != 0 || !is_within)
+			return invalid("a hash of what is not a block of its piece");
+		break;
+	case job_kind::hash_piece:
+	case job_kind::clear_piece:
+	case job_kind::open:
+	case job_kind::sync:
+	case job_kind::release:
+	case job_kind::discard:
+		break;
+	}
+	return std::nullopt;
+}
+
+} // namespace
+
+struct partition_engine::impl {
+	enum class outcome : std::uint8_t { done, no_block };
+	enum class load_state : std::uint8_t { loaded, no_block, failed };
+	struct running_hash {
+		storage_id id{};
+		piece_index piece{};
+		std::weak_ptr<hash_stream> stream;
+	};
+
+	impl(block_arena &blocks, hash_dispatcher &dispatcher, partition_stats &counters, engine_limits bounds,
+		clock_function time)
+		: arena(blocks), hashers(dispatcher), stats(counters), limits(bounds), clock(std::move(time)),
+		  handles(counters), writer(cache, handles, counters)
+	{
+	}
+
+	void dispatch(job_ptr job);
+	void do_read(job_ptr job);
+	void do_write(job_ptr job);
+	void do_hash(job_ptr job);
+	void do_clear(job_ptr job);
+	void do_sync(job_ptr job);
+	void do_release(job_ptr job);
+	void do_discard(job_ptr job);
+
+	outcome read(job_ptr &job, bool may_allocate);
+	load_state load(disk_job &job, std::uint32_t index, block_ref &wanted);
+	result<void> fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
+	outcome hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_t count);
+	void hash_here(job_ptr job, std::uint32_t first, std::uint32_t count);
+	block_ref cached(disk_job const &job, std::uint32_t index);
+	std::uint32_t missing_run(disk_job const &job, std::uint32_t first, std::uint32_t end);
+
+	block_ref take_block();
+	template <class Predicate>
+	std::optional<error> write_dirty(Predicate &&is_wanted, bool is_pressed);
+	std::optional<error> write_all();
+	std::optional<error> write_storage(storage_id id);
+	void write_piece(storage_id id, piece_index piece);
+	void enforce_share();
+	void retry_waiting();
+	void finish_clears();
+	void abort_waiting(storage_id id, std::optional<piece_index> piece, char const *why);
+	bool is_hashing(storage_id id, piece_index piece) const;
+	void publish_gauges();
+
+	block_arena &arena;
+	hash_dispatcher &hashers;
+	partition_stats &stats;
+	engine_limits limits;
+	clock_function clock;
+	cache_shard cache;
+	storage_handles handles;
+	write_back writer;
+	std::deque<job_ptr> waiting;       ///< reads without a block, in order
+	std::vector<job_ptr> clears;       ///< clear_piece jobs that wait for hashers
+	std::vector<running_hash> running; ///< pieces that hashers may still hold
+	monotonic_time last_retry{};
+	bool is_stopped = false;
+	// Kept for their memory.
+	std::vector<block_run> runs;
+	std::vector<block_ref> fresh;
+	std::vector<read_buffer> buffers;
+	std::unique_ptr<std::byte, scratch_deleter> scratch;
+};
+
+partition_engine::partition_engine(block_arena &arena, hash_dispatcher &hashers, partition_stats &stats,
+	engine_limits limits, clock_function clock)
+	: m_impl(std::make_unique<impl>(arena, hashers, stats, limits, std::move(clock)))
+{
+}
+
+partition_engine::~partition_engine()
+{
+	assert(m_impl->waiting.empty() && m_impl->clears.empty() && m_impl->cache.dirty_blocks() == 0);
+}
+
+void partition_engine::process(job_ptr job)
+{
+	m_impl->stats.queue_depth.fetch_add(1, relaxed);
+	if (m_impl->is_stopped)
+		answer(m_impl->stats, std::move(job), make_error(errc::aborted, "the partition has stopped"));
+	else if (auto fault = fault_of(*job))
+		answer(m_impl->stats, std::move(job), *std::move(fault));
+	else
+		m_impl->dispatch(std::move(job));
+	m_impl->publish_gauges();
+}
+
+void partition_engine::end_of_batch()
+{
+	m_impl->write_dirty([](cached_piece const &) { return true; }, false);
+	m_impl->enforce_share();
+	m_impl->retry_waiting();
+	m_impl->finish_clears();
+	m_impl->publish_gauges();
+}
+
+void partition_engine::flush_all()
+{
+	m_impl->write_all();
+	m_impl->publish_gauges();
+}
+
+std::optional<monotonic_time> partition_engine::next_deadline() const
+{
+	auto deadline = m_impl->cache.oldest_dirty();
+	if (deadline)
+		*deadline += m_impl->limits.coalesce_delay;
+	if (!m_impl->waiting.empty() || !m_impl->clears.empty()) {
+		auto const retry = m_impl->last_retry + retry_interval;
+		deadline = deadline ? std::min(*deadline, retry) : retry;
+	}
+	return deadline;
+}
+
+void partition_engine::set_limits(engine_limits limits)
+{
+	m_impl->limits = limits;
+	m_impl->enforce_share();
+	m_impl->publish_gauges();
+}
+
+result<void> partition_engine::stop()
+{
+	auto &s = *m_impl;
+	s.is_stopped = true;
+	while (!s.waiting.empty()) {
+		auto job = std::move(s.waiting.front());
+		s.waiting.pop_front();
+		answer(s.stats, std::move(job), make_error(errc::aborted, "the partition stops"));
+	}
+	auto failure = s.write_all();
+	for (auto &job : s.clears)
+		answer(s.stats, std::move(job), make_error(errc::aborted, "the partition stops"));
+	s.clears.clear();
+	s.running.clear();
+	auto const flush_failure = s.handles.flush_all();
+	if (!failure)
+		failure = flush_failure;
+	s.cache.evict_clean(s.cache.clean_blocks());
+	s.handles.close_all();
+	s.publish_gauges();
+	if (failure)
+		return *std::move(failure);
+	return {};
+}
+
+void partition_engine::impl::dispatch(job_ptr job)
+{
+	switch (job->kind) {
+	case job_kind::read:
+		return do_read(std::move(job));
+	case job_kind::write:
+		return do_write(std::move(job));
+	case job_kind::hash_piece:
+	case job_kind::hash_block:
+		return do_hash(std::move(job));
+	case job_kind::clear_piece:
+		return do_clear(std::move(job));
+	case job_kind::open: {
+		auto const opened = handles.acquire(job->target);
+		if (!opened)
+			return answer(stats, std::move(job), opened.failure());
+		return answer(stats, std::move(job));
+	}
+	case job_kind::sync:
+		return do_sync(std::move(job));
+	case job_kind::release:
+		return do_release(std::move(job));
+	case job_kind::discard:
+		return do_discard(std::move(job));
+	}
+}
+
+void partition_engine::impl::do_write(job_ptr job)
+{
+	auto const aborted = [this](job_ptr late) {
+		late->block = {};
+		auto e = make_error(errc::aborted, "not written, since the target failed before");
+		e.device = late->target->claim().path();
+		answer(stats, std::move(late), std::move(e));
+	};
+	if (job->target->has_failed())
+		return aborted(std::move(job));
+	auto const opened = handles.acquire(job->target);
+	if (!opened) {
+		job->block = {};
+		job->is_first_failure = job->target->fail(opened.failure());
+		return answer(stats, std::move(job), opened.failure());
+	}
+	auto const id = job->target->id();
+	auto const index = job->offset_bytes / block_bytes;
+	auto *known = cache.find(id, job->piece);
+	if (known != nullptr && known->slots[index].writer) {
+		// The older data must have its own result before the newer takes its place.
+		write_piece(id, job->piece);
+		if (job->target->has_failed())
+			return aborted(std::move(job));
+	}
+	auto &piece = cache.get(id, job->piece, job->target->pieces().blocks_in_piece(job->piece));
+	cache.insert_dirty(piece, index, std::move(job), clock());
+	enforce_share();
+}
+
+void partition_engine::impl::do_read(job_ptr job)
+{
+	// Those that wait come first, or a stream of readers could starve one of them.
+	if (read(job, waiting.empty()) == outcome::done)
+		return;
+	if (waiting.empty())
+		last_retry = clock();
+	waiting.push_back(std::move(job));
+}
+
+/// Answers the read unless it needs a block that cannot be had.
+partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool may_allocate)
+{
+	auto const first = job->offset_bytes / block_bytes;
+	auto const last = (job->offset_bytes + job->length_bytes - 1) / block_bytes;
+	std::array<block_ref, 2> parts;
+	std::uint64_t hits = 0;
+	for (auto index = first; index <= last; ++index) {
+		auto &part = parts[index - first];
+		part = cached(*job, index);
+		if (part) {
+			++hits;
+			continue;
+		}
+		if (!may_allocate)
+			return outcome::no_block;
+		auto const state = load(*job, index, part);
+		if (state == load_state::no_block)
+			return outcome::no_block;
+		if (state == load_state::failed) {
+			answer(stats, std::move(job));
+			return outcome::done;
+		}
+	}
+	auto const within = job->offset_bytes % block_bytes;
+	if (first == last) {
+		job->block = std::move(parts[0]);
+		job->block_offset_bytes = within;
+	} else {
+		auto whole = may_allocate ? take_block() : block_ref{};
+		if (!whole)
+			return outcome::no_block;
+		auto const head = block_bytes - within;
+		std::memcpy(whole.data(), parts[0].data() + within, head);
+		std::memcpy(whole.data() + head, parts[1].data(), job->length_bytes - head);
+		job->block = std::move(whole);
+		job->block_offset_bytes = 0;
+	}
+	stats.cache_hits.fetch_add(hits, relaxed);
+	stats.cache_misses.fetch_add(last - first + 1 - hits, relaxed);
+	answer(stats, std::move(job));
+	return outcome::done;
+}
+
+/// Reads a block that is not cached, and what follows it in the piece; sets the job's failure.
+partition_engine::impl::load_state partition_engine::impl::load(
+	disk_job &job, std::uint32_t index, block_ref &wanted)
+{
+	auto const opened = handles.acquire(job.target);
+	if (!opened) {
+		job.failure = opened.failure();
+		return load_state::failed;
+	}
+	auto const blocks = job.target->pieces().blocks_in_piece(job.piece);
+	// Half of the share at most: reading ahead must not push out what it has just read.
+	auto const ahead = std::min(limits.prefetch_bytes / block_bytes, limits.cache_blocks_max / 2);
+	auto const end = job.is_volatile ? index + 1 : std::min(blocks, index + std::max(ahead, 1U));
+	auto const count = missing_run(job, index, end);
+
+	fresh.clear();
+	while (fresh.size() < count) {
+		auto block = take_block();
+		if (!block)
+			break;
+		fresh.push_back(std::move(block));
+	}
+	if (fresh.empty())
+		return load_state::no_block;
+	auto filled = fill(job, index, fresh);
+	if (!filled && fresh.size() > 1) {
+		// The bad spot may lie in what nobody asked for.
+		fresh.resize(1);
+		filled = fill(job, index, fresh);
+	}
+	if (!filled) {
+		fresh.clear();
+		job.failure = filled.failure();
+		return load_state::failed;
+	}
+	wanted = fresh.front();
+	if (!job.is_volatile) {
+		auto &piece = cache.get(job.target->id(), job.piece, blocks);
+		for (std::uint32_t i = 0; i < fresh.size(); ++i)
+			cache.insert_clean(piece, index + i, std::move(fresh[i]));
+		enforce_share();
+	}
+	fresh.clear();
+	return load_state::loaded;
+}
+
+/// Reads consecutive blocks of the job's piece from the device.
+result<void> partition_engine::impl::fill(
+	disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks)
+{
+	buffers.clear();
+	for (std::uint32_t i = 0; i < blocks.size(); ++i)
+		buffers.push_back({blocks[i].data(), block_length(job, first + i)});
+	auto *const open = handles.find(job.target->id());
+	assert(open != nullptr);
+	return handles.read_payload(
+		*open, payload_of(job, first, static_cast<std::uint32_t>(blocks.size())), buffers);
+}
+
+void partition_engine::impl::do_hash(job_ptr job)
+{
+	if (job->submitted == monotonic_time{})
+		job->submitted = monotonic_clock::now();
+	auto const id = job->target->id();
+	if (job->bypass_cache)
+		write_piece(id, job->piece);
+	else if (auto *const piece = cache.find(id, job->piece); piece != nullptr && piece->dirty_blocks > 0)
+		piece->is_hash_asked = job->kind == job_kind::hash_piece;
+
+	bool const is_block = job->kind == job_kind::hash_block;
+	auto const first = is_block ? job->offset_bytes / block_bytes : 0;
+	auto const count = is_block ? 1 : job->target->pieces().blocks_in_piece(job->piece);
+	if (is_block) {
+		job->want_block_sha256 = true;
+		job->want_sha1 = false;
+	}
+	if (hash_in_pool(job, first, count) == outcome::no_block)
+		hash_here(std::move(job), first, count);
+}
+
+/// Hands the blocks to the dispatcher, task by task. On no_block the job is untouched, and what was handed
+/// over before counts for nothing.
+partition_engine::impl::outcome partition_engine::impl::hash_in_pool(
+	job_ptr &job, std::uint32_t first, std::uint32_t count)
+{
+	auto stream = hashers.open_stream(job->want_sha1, job->want_block_sha256);
+	std::weak_ptr<hash_stream> const watched = stream;
+	auto const id = job->target->id();
+	auto const number = job->piece;
+	auto const end = first + count;
+	for (auto index = first; index < end;) {
+		hash_task task;
+		task.stream = stream;
+		task.stats = &stats;
+		auto const task_end = std::min(end, index + hash_task_blocks);
+		task.parts.reserve(task_end - index);
+		std::uint64_t misses = 0;
+		auto const begin = index;
+		while (index < task_end) {
+			auto const add = [&](block_ref block) {
+				task.parts.push_back(
+					{std::move(block), block_length(*job, index), sha256_length(*job, index)});
+				++index;
+			};
+			if (auto block = job->bypass_cache ? block_ref{} : cached(*job, index)) {
+				add(std::move(block));
+				continue;
+			}
+			auto const opened = handles.acquire(job->target);
+			if (!opened) {
+				answer(stats, std::move(job), opened.failure());
+				return outcome::done;
+			}
+			auto const wanted = missing_run(*job, index, task_end);
+			fresh.clear();
+			while (fresh.size() < wanted) {
+				auto block = take_block();
+				if (!block) {
+					fresh.clear();
+					return outcome::no_block;
+				}
+				fresh.push_back(std::move(block));
+			}
+			if (auto const filled = fill(*job, index, fresh); !filled) {
+				fresh.clear();
+				answer(stats, std::move(job), filled.failure());
+				return outcome::done;
+			}
+			misses += fresh.size();
+			for (auto &block : fresh)
+				add(std::move(block));
+			fresh.clear();
+		}
+		stats.cache_misses.fetch_add(misses, relaxed);
+		stats.cache_hits.fetch_add(index - begin - misses, relaxed);
+		if (index == end) {
+			task.job = std::move(job);
+			stream.reset();
+		}
+		hashers.submit(std::move(task));
+	}
+	if (!watched.expired())
+		running.push_back({id, number, watched});
+	return outcome::done;
+}
+
+/// Hashes in this thread through a small buffer of its own: slower, but needs nothing of the budget.
+void partition_engine::impl::hash_here(job_ptr job, std::uint32_t first, std::uint32_t count)
+{
+	if (!scratch)
+		scratch.reset(static_cast<std::byte *>(
+			::operator new (std::size_t{scratch_blocks} * block_bytes, scratch_alignment)));
+	auto const opened = handles.acquire(job->target);
+	if (!opened)
+		return answer(stats, std::move(job), opened.failure());
+	hash_stream stream(job->want_sha1, job->want_block_sha256);
+	std::uint64_t hashed_bytes = 0;
+	auto const add = [&](std::byte const *bytes, std::uint32_t index) {
+		auto const length = block_length(*job, index);
+		stream.add_block({bytes, length}, sha256_length(*job, index));
+		hashed_bytes += length;
+	};
+	auto const end = first + count;
+	for (auto index = first; index < end;) {
+		if (auto const block = job->bypass_cache ? block_ref{} : cached(*job, index)) {
+			add(block.data(), index++);
+			stats.cache_hits.fetch_add(1, relaxed);
+			continue;
+		}
+		auto const blocks = missing_run(*job, index, std::min(end, index + scratch_blocks));
+		auto const payload = payload_of(*job, index, blocks);
+		read_buffer const buffer{scratch.get(), static_cast<std::size_t>(payload.length_bytes)};
+		auto const read = handles.read_payload(**opened, payload, {&buffer, 1});
+		if (!read)
+			return answer(stats, std::move(job), read.failure());
+		stats.cache_misses.fetch_add(blocks, relaxed);
+		for (std::uint32_t i = 0; i < blocks; ++i)
+			add(scratch.get() + std::size_t{i} * block_bytes, index + i);
+		index += blocks;
+	}
+	stream.finish(*job);
+	stats.hashed_bytes.fetch_add(hashed_bytes, relaxed);
+	if (job->failure)
+		stats.errors.fetch_add(1, relaxed);
+	else
+		stats.hash_latency.record(monotonic_clock::now() - job->submitted);
+	answer(stats, std::move(job));
+}
+
+void partition_engine::impl::do_clear(job_ptr job)
+{
+	auto const id = job->target->id();
+	write_piece(id, job->piece);
+	abort_waiting(id, job->piece, "the piece was cleared");
+	[[maybe_unused]] auto const dirty = cache.forget_piece(id, job->piece);
+	assert(dirty.empty());
+	if (is_hashing(id, job->piece)) {
+		if (waiting.empty() && clears.empty())
+			last_retry = clock();
+		clears.push_back(std::move(job));
+		return;
+	}
+	answer(stats, std::move(job));
+}
+
+void partition_engine::impl::do_sync(job_ptr job)
+{
+	auto const failure = write_storage(job->target->id());
+	if (failure)
+		return answer(stats, std::move(job), *failure);
+	if (auto const earlier = job->target->failure())
+		return answer(stats, std::move(job), *earlier);
+	auto const opened = handles.acquire(job->target);
+	if (!opened)
+		return answer(stats, std::move(job), opened.failure());
+	bool is_first = false;
+	auto const flushed = handles.flush(**opened, is_first);
+	if (!flushed) {
+		job->is_first_failure = is_first;
+		return answer(stats, std::move(job), flushed.failure());
+	}
+	// Another partition's write may have failed meanwhile.
+	if (auto const failed = job->target->failure())
+		return answer(stats, std::move(job), *failed);
+	answer(stats, std::move(job));
+}
+
+void partition_engine::impl::do_release(job_ptr job)
+{
+	auto const id = job->target->id();
+	auto failure = write_storage(id);
+	if (!failure)
+		failure = job->target->failure();
+	abort_waiting(id, std::nullopt, "the storage was released");
+	[[maybe_unused]] auto const dirty = cache.forget_storage(id);
+	assert(dirty.empty());
+	handles.close(id);
+	if (failure)
+		return answer(stats, std::move(job), *std::move(failure));
+	answer(stats, std::move(job));
+}
+
+void partition_engine::impl::do_discard(job_ptr job)
+{
+	auto const id = job->target->id();
+	for (auto &dirty : cache.forget_storage(id)) {
+		dirty->block = {};
+		answer(stats, std::move(dirty), make_error(errc::aborted, "the data was discarded"));
+	}
+	abort_waiting(id, std::nullopt, "the data was discarded");
+	answer(stats, std::move(job));
+}
+
+block_ref partition_engine::impl::cached(disk_job const &job, std::uint32_t index)
+{
+	auto *const piece = cache.find(job.target->id(), job.piece);
+	if (piece == nullptr || !piece->slots[index].block)
+		return {};
+	cache.touch(*piece);
+	return piece->slots[index].block;
+}
+
+/// Length of the run from @p first, which is to be read, before @p end.
+std::uint32_t partition_engine::impl::missing_run(disk_job const &job, std::uint32_t first, std::uint32_t end)
+{
+	auto *const piece = job.bypass_cache ? nullptr : cache.find(job.target->id(), job.piece);
+	auto index = first + 1;
+	while (index < end && (piece == nullptr || !piece->slots[index].block))
+		++index;
+	return index - first;
+}
+
+/// A block for data from the device, at the cost of clean ones of our own if need be.
+block_ref partition_engine::impl::take_block()
+{
+	auto block = arena.allocate(block_purpose::read);
+	while (!block && cache.evict_unshared())
+		block = arena.allocate(block_purpose::read);
+	return block;
+}
+
+template <class Predicate>
+std::optional<error> partition_engine::impl::write_dirty(Predicate &&is_wanted, bool is_pressed)
+{
+	flush_rules rules;
+	rules.coalesce_blocks = std::max(limits.coalesce_bytes / block_bytes, 1U);
+	rules.delay = limits.coalesce_delay;
+	rules.now = clock();
+	rules.is_pressed = is_pressed;
+	for (auto *const piece : cache.dirty_pieces()) {
+		if (!is_wanted(*piece))
+			continue;
+		bool const is_ripe = is_pressed || piece->is_changed || piece->is_hash_asked ||
+			rules.now - piece->oldest_dirty >= rules.delay;
+		if (!is_ripe)
+			continue;
+		auto const blocks = static_cast<std::uint32_t>(piece->slots.size());
+		dirty_view view;
+		view.bits = piece->dirty_bits;
+		view.blocks = blocks;
+		view.is_complete = piece->is_hash_asked || piece->clean_blocks + piece->dirty_blocks == blocks;
+		view.oldest = piece->oldest_dirty;
+		piece->is_changed = false;
+		runs.clear();
+		if (choose_runs(view, rules, runs) != flush_reason::none)
+			writer.plan(*piece, runs);
+	}
+	return writer.execute();
+}
+
+std::optional<error> partition_engine::impl::write_all()
+{
+	return write_dirty([](cached_piece const &) { return true; }, true);
+}
+
+std::optional<error> partition_engine::impl::write_storage(storage_id id)
+{
+	return write_dirty([id](cached_piece const &piece) { return piece.storage == id; }, true);
+}
+
+void partition_engine::impl::write_piece(storage_id id, piece_index number)
+{
+	write_dirty(
+		[id, number](cached_piece const &piece) { return piece.storage == id && piece.piece == number; },
+		true);
+}
+
+/// Clean and dirty blocks together stay within the share: clean ones go first, then dirty ones are written.
+void partition_engine::impl::enforce_share()
+{
+	auto const excess = [this]() {
+		auto const held = cache.clean_blocks() + cache.dirty_blocks();
+		return held > limits.cache_blocks_max ? held - limits.cache_blocks_max : 0;
+	};
+	cache.evict_clean(excess());
+	if (excess() == 0)
+		return;
+	write_all();
+	cache.evict_clean(excess());
+}
+
+void partition_engine::impl::retry_waiting()
+{
+	if (waiting.empty())
+		return;
+	last_retry = clock();
+	bool is_written = false;
+	while (!waiting.empty()) {
+		auto job = std::move(waiting.front());
+		waiting.pop_front();
+		if (read(job, true) == outcome::done)
+			continue;
+		waiting.push_front(std::move(job));
+		if (is_written || cache.dirty_blocks() == 0)
+			return;
+		// Our own dirty blocks are memory too: written, they can make room.
+		write_all();
+		is_written = true;
+	}
+}
+
+void partition_engine::impl::finish_clears()
+{
+	std::erase_if(running, [](running_hash const &r) { return r.stream.expired(); });
+	if (clears.empty())
+		return;
+	last_retry = clock();
+	for (auto &job : clears) {
+		if (!is_hashing(job->target->id(), job->piece))
+			answer(stats, std::move(job));
+	}
+	std::erase(clears, nullptr);
+}
+
+void partition_engine::impl::abort_waiting(storage_id id, std::optional<piece_index> piece, char const *why)
+{
+	for (auto &job : waiting) {
+		if (job->target->id() == id && (!piece || job->piece == *piece))
+			answer(stats, std::move(job), make_error(errc::aborted, why));
+	}
+	std::erase(waiting, nullptr);
+}
+
+bool partition_engine::impl::is_hashing(storage_id id, piece_index piece) const
+{
+	return std::any_of(running.begin(), running.end(),
+		[id, piece](running_hash const &r) { return r.id == id && r.piece == piece && !r.stream.expired(); });
+}
+
+void partition_engine::impl::publish_gauges()
+{
+	stats.blocks_clean.store(cache.clean_blocks(), relaxed);
+	stats.blocks_dirty.store(cache.dirty_blocks(), relaxed);
+	stats.jobs_waiting.store(waiting.size(), relaxed);
+}
+
+} // namespace ezio

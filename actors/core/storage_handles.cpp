@@ -1,0 +1,149 @@
+#include "actors/core/storage_handles.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace ezio
+{
+namespace
+{
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+template <class Buffer>
+std::uint64_t total_bytes(std::span<Buffer const> buffers)
+{
+	std::uint64_t bytes = 0;
+	for (auto const &buffer : buffers)
+		bytes += buffer.size_bytes;
+	return bytes;
+}
+
+} // namespace
+
+result<open_storage *> storage_handles::acquire(std::shared_ptr<storage> const &target)
+{
+	auto &open = m_open[to_int(target->id())];
+	if (open.device && !(open.is_suspect && !target->has_failed()))
+		return &open;
+	auto handle = target->claim().open_handle();
+	if (!handle) {
+		m_stats.errors.fetch_add(1, relaxed);
+		if (!open.device)
+			m_open.erase(to_int(target->id()));
+		return handle.failure();
+	}
+	open.target = target;
+	open.device = std::move(handle).value();
+	open.is_suspect = false;
+	return &open;
+}
+
+open_storage *storage_handles::find(storage_id id)
+{
+	auto const it = m_open.find(to_int(id));
+	return it == m_open.end() ? nullptr : &it->second;
+}
+
+void storage_handles::close(storage_id id)
+{
+	m_open.erase(to_int(id));
+}
+
+void storage_handles::close_all()
+{
+	m_open.clear();
+}
+
+std::optional<error> storage_handles::flush_all()
+{
+	std::optional<error> first;
+	for (auto &[id, open] : m_open) {
+		if (!open.is_unsynced || open.target->has_failed())
+			continue;
+		bool is_first = false;
+		auto const flushed = flush(open, is_first);
+		if (!flushed && !first)
+			first = flushed.failure();
+	}
+	return first;
+}
+
+result<void> storage_handles::read_payload(
+	open_storage &from, byte_range payload, std::span<read_buffer const> buffers)
+{
+	std::size_t index = 0;
+	std::size_t used = 0; // bytes of buffers[index]
+	std::optional<error> failure;
+	from.target->extents().for_each_segment(payload, [&](extent_segment const &segment) {
+		if (failure)
+			return;
+		m_segment.clear();
+		for (auto left = segment.length_bytes; left > 0;) {
+			auto const &buffer = buffers[index];
+			auto const size = std::min<std::uint64_t>(left, buffer.size_bytes - used);
+			if (segment.is_pad)
+				std::memset(buffer.data + used, 0, size);
+			else
+				m_segment.push_back({buffer.data + used, size});
+			left -= size;
+			used += size;
+			if (used == buffer.size_bytes) {
+				++index;
+				used = 0;
+			}
+		}
+		if (segment.is_pad)
+			return;
+		auto const begun = monotonic_clock::now();
+		auto const read = from.device->read_at(m_segment, segment.device_offset_bytes);
+		m_stats.read_latency.record(monotonic_clock::now() - begun);
+		m_stats.read_ops.fetch_add(1, relaxed);
+		if (!read) {
+			m_stats.errors.fetch_add(1, relaxed);
+			failure = read.failure();
+			return;
+		}
+		m_stats.read_bytes.fetch_add(segment.length_bytes, relaxed);
+	});
+	if (failure)
+		return *std::move(failure);
+	return {};
+}
+
+result<void> storage_handles::write(
+	open_storage &to, std::span<write_buffer const> buffers, std::uint64_t offset_bytes, bool &is_first)
+{
+	to.is_unsynced = true;
+	auto const begun = monotonic_clock::now();
+	auto const written = to.device->write_at(buffers, offset_bytes);
+	m_stats.write_latency.record(monotonic_clock::now() - begun);
+	m_stats.write_ops.fetch_add(1, relaxed);
+	if (!written) {
+		m_stats.errors.fetch_add(1, relaxed);
+		to.is_suspect = true;
+		is_first = to.target->fail(written.failure());
+		return written.failure();
+	}
+	m_stats.write_bytes.fetch_add(total_bytes(buffers), relaxed);
+	return {};
+}
+
+result<void> storage_handles::flush(open_storage &of, bool &is_first)
+{
+	auto const begun = monotonic_clock::now();
+	auto const flushed = of.device->flush();
+	m_stats.sync_latency.record(monotonic_clock::now() - begun);
+	m_stats.syncs.fetch_add(1, relaxed);
+	if (!flushed) {
+		m_stats.errors.fetch_add(1, relaxed);
+		of.is_suspect = true;
+		is_first = of.target->fail(flushed.failure());
+		return flushed.failure();
+	}
+	of.is_unsynced = false;
+	return {};
+}
+
+} // namespace ezio
