@@ -192,8 +192,12 @@ void disk_adapter::post(Handler handler)
 void disk_adapter::submit_jobs()
 {
 	for (std::size_t partition = 0; partition < m_batches.size(); ++partition) {
-		if (m_batches[partition] != nullptr)
-			caf::anon_send(m_config.partitions[partition], std::exchange(m_batches[partition], nullptr));
+		if (m_batches[partition] == nullptr)
+			continue;
+		caf::anon_send(m_config.partitions[partition], std::exchange(m_batches[partition], nullptr));
+		// While peers wait, nothing is held back for coalescing.
+		if (!m_observers.empty())
+			caf::anon_send(m_config.partitions[partition], flush_atom::value);
 	}
 }
 

@@ -1,0 +1,328 @@
+#include "tests/bt/disk_fixture.hpp"
+
+#include <libtorrent/hasher.hpp>
+#include <libtorrent/peer_request.hpp>
+
+#include <boost/asio/error.hpp>
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+using namespace ezio;
+using namespace ezio::test;
+
+namespace
+{
+
+constexpr int block = 16 * 1024;
+
+struct counting_observer final : lt::disk_observer {
+	int calls = 0;
+	void on_disk() override { ++calls; }
+};
+
+struct write_answers {
+	std::vector<lt::error_code> codes;
+};
+
+bool write_block(adapter_fixture &fixture, int piece, int start, char fill, write_answers &answers,
+	std::shared_ptr<lt::disk_observer> observer = nullptr)
+{
+	std::vector<char> const bytes(block, fill);
+	return fixture.disk().async_write(fixture.index(), {lt::piece_index_t{piece}, start, block}, bytes.data(),
+		std::move(observer), [&answers](lt::storage_error const &e) { answers.codes.push_back(e.ec); });
+}
+
+} // namespace
+
+TEST_CASE("contiguous blocks of a piece reach the device in one write", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	for (int start = 0; start < disk_fixture::piece_bytes; start += block)
+		write_block(fixture, 3, start, 'x', answers);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 4; }));
+	auto const operations = fixture.device().operations();
+	auto const is_write = [](auto const &o) { return o.kind == device_call::write; };
+	REQUIRE(std::count_if(operations.begin(), operations.end(), is_write) == 1);
+	auto const written = *std::find_if(operations.begin(), operations.end(), is_write);
+	CHECK(written.offset_bytes == 3U * disk_fixture::piece_bytes);
+	CHECK(written.length_bytes == disk_fixture::piece_bytes);
+}
+
+TEST_CASE("a read of a cached block is answered from the block that was received", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	write_block(fixture, 1, 0, 'y', answers);
+	bool done = false;
+	fixture.disk().async_read(fixture.index(), {lt::piece_index_t{1}, 0, block},
+		[&](lt::disk_buffer_holder buffer, lt::storage_error const &e) {
+			CHECK_FALSE(e);
+			REQUIRE(buffer.data() != nullptr);
+			CHECK(fixture.arena().owns(reinterpret_cast<std::byte const *>(buffer.data())));
+			CHECK(std::count(buffer.data(), buffer.data() + buffer.size(), 'y') == block);
+			done = true;
+		});
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return done && answers.codes.size() == 1; }));
+	for (auto const &o : fixture.device().operations())
+		CHECK(o.kind != device_call::read);
+}
+
+TEST_CASE("a request that crosses blocks is assembled", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	bool done = false;
+	constexpr int start = block - 100;
+	fixture.disk().async_read(fixture.index(), {lt::piece_index_t{2}, start, 5000},
+		[&](lt::disk_buffer_holder buffer, lt::storage_error const &e) {
+			CHECK_FALSE(e);
+			REQUIRE(buffer.size() == 5000);
+			auto const at = 2U * disk_fixture::piece_bytes + start;
+			auto const want = fixture.device().bytes(at, 5000);
+			CHECK(std::memcmp(buffer.data(), want.data(), want.size()) == 0);
+			done = true;
+		});
+	fixture.disk().submit_jobs();
+	CHECK(fixture.run_until([&] { return done; }));
+}
+
+TEST_CASE(
+	"a full device looks like a hard error to libtorrent and like itself to the operator", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	fixture.device().faults().always(device_call::write, {fault::kind::fail, ENOSPC});
+	for (int start = 0; start < disk_fixture::piece_bytes; start += block)
+		write_block(fixture, 0, start, 'z', answers);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 4; }));
+	// One report stops the torrent; the others would only repeat it.
+	auto const hard = std::count(answers.codes.begin(), answers.codes.end(),
+		lt::error_code(boost::system::errc::io_error, boost::system::generic_category()));
+	auto const aborted = std::count(
+		answers.codes.begin(), answers.codes.end(), lt::error_code(boost::asio::error::operation_aborted));
+	CHECK(hard == 1);
+	CHECK(aborted == 3);
+	REQUIRE_FALSE(fixture.errors().empty());
+	CHECK(fixture.errors().front().os_errno == ENOSPC);
+	CHECK(fixture.errors().front().device == "/dev/fake0");
+	CHECK(fixture.errors().front().offset_bytes == 0U);
+}
+
+TEST_CASE("a failed read is answered with its errno and without a buffer", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	fixture.device().faults().always(device_call::read, {fault::kind::fail, EIO});
+	lt::error_code code;
+	bool has_data = true;
+	bool done = false;
+	fixture.disk().async_read(fixture.index(), {lt::piece_index_t{0}, 0, block},
+		[&](lt::disk_buffer_holder buffer, lt::storage_error const &e) {
+			code = e.ec;
+			has_data = buffer.data() != nullptr;
+			done = true;
+		});
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return done; }));
+	CHECK(code == lt::error_code(boost::system::errc::io_error, boost::system::generic_category()));
+	CHECK_FALSE(has_data);
+}
+
+TEST_CASE("a hash whose read fails reports the error instead of a digest", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	fixture.device().faults().always(device_call::read, {fault::kind::fail, EIO});
+	lt::error_code code;
+	bool done = false;
+	fixture.disk().async_hash(fixture.index(), lt::piece_index_t{4}, {}, lt::disk_interface::v1_hash,
+		[&](lt::piece_index_t, lt::sha1_hash const &, lt::storage_error const &e) {
+			code = e.ec;
+			done = true;
+		});
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return done; }));
+	CHECK(code == lt::error_code(boost::system::errc::io_error, boost::system::generic_category()));
+}
+
+TEST_CASE("peers wait at the high mark and are called once each below the low mark", "[disk-adapter]")
+{
+	adapter_fixture::options options;
+	options.high_bytes = 4 * block;
+	options.low_bytes = block;
+	write_answers answers;
+	adapter_fixture fixture(options);
+	auto const first = std::make_shared<counting_observer>();
+	auto const second = std::make_shared<counting_observer>();
+	CHECK_FALSE(write_block(fixture, 0, 0, 'a', answers, first));
+	CHECK_FALSE(write_block(fixture, 0, block, 'a', answers, first));
+	CHECK_FALSE(write_block(fixture, 1, 0, 'a', answers, first));
+	CHECK(write_block(fixture, 1, 2 * block, 'a', answers, first));
+	CHECK(write_block(fixture, 2, 0, 'a', answers, second));
+	fixture.disk().submit_jobs();
+	// Neither piece is complete nor any run long: only back-pressure makes the partitions write now.
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 5; }));
+	REQUIRE(fixture.run_until([&] { return first->calls == 1 && second->calls == 1; }));
+	CHECK(fixture.backpressure().count == 1);
+	CHECK(fixture.backpressure().dirty_blocks == 0);
+	fixture.shut_down();
+	CHECK(first->calls == 1);
+	CHECK(second->calls == 1);
+}
+
+TEST_CASE("an observer that is gone is not called", "[disk-adapter]")
+{
+	adapter_fixture::options options;
+	options.high_bytes = block;
+	options.low_bytes = 0;
+	write_answers answers;
+	adapter_fixture fixture(options);
+	auto observer = std::make_shared<counting_observer>();
+	CHECK(write_block(fixture, 0, 0, 'a', answers, observer));
+	observer.reset();
+	CHECK(fixture.run_until([&] { return answers.codes.size() == 1; }));
+}
+
+TEST_CASE("an exhausted budget fails the one block and nothing else", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	// Take every block away.
+	std::vector<block_ref> taken;
+	while (auto b = fixture.arena().allocate(block_purpose::receive))
+		taken.push_back(std::move(b));
+	write_block(fixture, 0, 0, 'a', answers);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 1; }));
+	CHECK(answers.codes[0] ==
+		lt::error_code(boost::system::errc::not_enough_memory, boost::system::generic_category()));
+	CHECK(fixture.backpressure().dirty_blocks == 0);
+	taken.clear();
+	write_block(fixture, 0, 0, 'a', answers);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 2; }));
+	CHECK_FALSE(answers.codes[1]);
+}
+
+TEST_CASE("the first check trusts the caller and every later one asks for hashing", "[disk-adapter]")
+{
+	auto const full_check = GENERATE(false, true);
+	std::vector<lt::status_t> answers;
+	adapter_fixture::options options;
+	options.full_check = full_check;
+	adapter_fixture fixture(options);
+	auto const check = [&] {
+		fixture.disk().async_check_files(
+			fixture.index(), nullptr, {}, [&](lt::status_t status, lt::storage_error const &e) {
+				CHECK_FALSE(e);
+				answers.push_back(status);
+			});
+		auto const wanted = answers.size() + 1;
+		return fixture.run_until([&] { return answers.size() == wanted; });
+	};
+	REQUIRE(check());
+	REQUIRE(check());
+	CHECK(answers[0] == (full_check ? lt::status_t::need_full_check : lt::status_t::no_error));
+	CHECK(answers[1] == lt::status_t::need_full_check);
+}
+
+TEST_CASE("a device that does not open fails the check", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	fixture.device().faults().always(device_call::open, {fault::kind::fail, ENXIO});
+	bool done = false;
+	fixture.disk().async_check_files(
+		fixture.index(), nullptr, {}, [&](lt::status_t status, lt::storage_error const &e) {
+			CHECK(status == lt::status_t::fatal_disk_error);
+			CHECK(e);
+			done = true;
+		});
+	REQUIRE(fixture.run_until([&] { return done; }));
+	fixture.device().faults().switch_off();
+}
+
+TEST_CASE("files are neither renamed, moved nor deleted", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	int answered = 0;
+	fixture.disk().async_rename_file(fixture.index(), lt::file_index_t{0}, "elsewhere",
+		[&](std::string const &, lt::file_index_t, lt::storage_error const &e) {
+			CHECK(e);
+			++answered;
+		});
+	fixture.disk().async_move_storage(fixture.index(), "/tmp/elsewhere",
+		lt::move_flags_t::always_replace_files,
+		[&](lt::status_t status, std::string const &, lt::storage_error const &e) {
+			CHECK(status == lt::status_t::fatal_disk_error);
+			CHECK(e);
+			++answered;
+		});
+	auto const before = fixture.device().bytes(0, disk_fixture::total_bytes);
+	fixture.disk().async_delete_files(fixture.index(), {}, [&](lt::storage_error const &e) {
+		CHECK_FALSE(e);
+		++answered;
+	});
+	REQUIRE(fixture.run_until([&] { return answered == 3; }));
+	CHECK(fixture.device().bytes(0, disk_fixture::total_bytes) == before);
+}
+
+TEST_CASE(
+	"stopping writes what is dirty, closes the device and tells that the storage is gone", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	write_block(fixture, 0, 0, 'q', answers);
+	fixture.shut_down();
+	CHECK(answers.codes.size() == 1);
+	CHECK(fixture.device().bytes(0, 1).front() == std::byte{'q'});
+	CHECK(fixture.device().open_handles() == 0);
+	CHECK(fixture.removed() == std::vector<std::string>{std::string(40, 'a')});
+}
+
+TEST_CASE("a buffer given to libtorrent outlives its cache entry and comes back once", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	lt::disk_buffer_holder kept;
+	bool done = false;
+	fixture.disk().async_read(fixture.index(), {lt::piece_index_t{0}, 0, block},
+		[&](lt::disk_buffer_holder buffer, lt::storage_error const &) {
+			kept = std::move(buffer);
+			done = true;
+		});
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return done; }));
+	bool cleared = false;
+	fixture.disk().async_clear_piece(
+		fixture.index(), lt::piece_index_t{0}, [&](lt::piece_index_t) { cleared = true; });
+	REQUIRE(fixture.run_until([&] { return cleared; }));
+	CHECK(fixture.arena().used_blocks() == 1);
+	auto const want = fixture.device().bytes(0, block);
+	CHECK(std::memcmp(kept.data(), want.data(), want.size()) == 0);
+	kept.reset();
+	CHECK(fixture.arena().used_blocks() == 0);
+}
+
+TEST_CASE("an unknown storage answers with an error", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	// libtorrent asks for a storage that was never deposited.
+	lt::aux::vector<lt::download_priority_t, lt::file_index_t> const priorities;
+	std::string const path = "/999";
+	lt::storage_params const params(
+		fixture.files(), nullptr, path, lt::storage_mode_sparse, priorities, lt::sha1_hash());
+	auto holder = fixture.disk().new_torrent(params, nullptr);
+	bool done = false;
+	fixture.disk().async_check_files(
+		holder, nullptr, {}, [&](lt::status_t status, lt::storage_error const &e) {
+			CHECK(status == lt::status_t::fatal_disk_error);
+			CHECK(e);
+			done = true;
+		});
+	REQUIRE(fixture.run_until([&] { return done; }));
+	holder.reset();
+}

@@ -1,0 +1,129 @@
+#include "tests/bt/disk_fixture.hpp"
+
+#include <libtorrent/posix_disk_io.hpp>
+#include <libtorrent/storage_defs.hpp>
+
+#include <stdlib.h>
+
+#include <stdexcept>
+
+namespace ezio::test
+{
+
+disk_fixture::disk_fixture()
+{
+	m_files.set_name("image");
+	m_files.set_piece_length(piece_bytes);
+	m_files.add_file("image/00000000000000000000000000000000", total_bytes);
+	m_files.set_num_pieces((total_bytes + piece_bytes - 1) / piece_bytes);
+	m_settings = lt::default_settings();
+}
+
+bool disk_fixture::run_until(std::function<bool()> const &done, std::chrono::seconds deadline)
+{
+	auto const end = monotonic_clock::now() + deadline;
+	// A session always has something queued; here the guard stands for it.
+	auto const guard = boost::asio::make_work_guard(m_network);
+	while (!done()) {
+		m_network.restart();
+		m_network.run_one_for(std::chrono::milliseconds(50));
+		if (monotonic_clock::now() > end)
+			return false;
+	}
+	return true;
+}
+
+void disk_fixture::shut_down()
+{
+	if (m_is_down)
+		return;
+	m_is_down = true;
+	bool stopped = false;
+	m_disk->async_stop_torrent(m_holder, [&stopped] { stopped = true; });
+	m_disk->submit_jobs();
+	m_disk->abort(false);
+	if (!run_until([&stopped] { return stopped; }))
+		throw std::runtime_error("the storage did not stop");
+	m_holder.reset();
+	// The io_context must run dry by itself.
+	m_network.restart();
+	m_network.run();
+	m_disk->abort(false);
+	m_disk.reset();
+}
+
+adapter_fixture::adapter_fixture(options chosen)
+{
+	m_system_config.set("scheduler.policy", caf::atom("sharing"));
+	m_system_config.set("scheduler.max-threads", std::size_t{1});
+	m_system = std::make_unique<caf::actor_system>(m_system_config);
+	m_arena = std::move(block_arena::create(chosen.arena_blocks, chosen.arena_blocks)).value();
+	m_device = std::make_shared<fake_disk>("/dev/fake0", total_bytes, std::make_shared<fault_plan>());
+	m_hashers = std::make_unique<hasher_pool>(*m_system);
+	m_hashers->resize(chosen.hashers);
+	m_watermarks.high_bytes = chosen.high_bytes;
+	m_watermarks.low_bytes = chosen.low_bytes;
+	for (std::size_t i = 0; i < chosen.partitions; ++i) {
+		m_stats.push_back(std::make_unique<partition_stats>());
+		disk_partition_config config;
+		config.index = static_cast<std::uint32_t>(i);
+		config.arena = m_arena.get();
+		config.hashers = m_hashers.get();
+		config.stats = m_stats.back().get();
+		config.limits.cache_blocks_max = chosen.arena_blocks / static_cast<std::uint32_t>(chosen.partitions);
+		m_partitions.push_back(m_system->spawn<caf::detached>(disk_partition, config));
+	}
+
+	disk_adapter_config config;
+	config.arena = m_arena.get();
+	config.partitions = m_partitions;
+	config.watermarks = &m_watermarks;
+	config.backpressure = &m_backpressure;
+	config.lobby = &m_lobby;
+	config.on_error = [this](disk_job const &job) { m_errors.push_back(*job.failure); };
+	config.on_removed = [this](storage const &gone) { m_removed.push_back(gone.info_hash()); };
+	m_disk = std::make_unique<disk_adapter>(m_network, std::move(config));
+
+	torrent_file_entry const file{"00000000000000000000000000000000", total_bytes, false};
+	piece_geometry const pieces{total_bytes, piece_bytes};
+	auto target = std::make_shared<storage>(storage_id{7}, std::string(40, 'a'), pieces,
+		extent_map::build(std::span(&file, 1)).value(), std::make_shared<fake_device_claim>(m_device));
+	auto const path = m_lobby.deposit({target, chosen.full_check});
+	lt::aux::vector<lt::download_priority_t, lt::file_index_t> const priorities;
+	lt::storage_params const params(
+		m_files, nullptr, path, lt::storage_mode_sparse, priorities, lt::sha1_hash());
+	m_holder = m_disk->new_torrent(params, m_torrent);
+}
+
+adapter_fixture::~adapter_fixture()
+{
+	shut_down();
+	caf::scoped_actor self(*m_system);
+	for (auto const &partition : m_partitions)
+		self->request(partition, caf::infinite, stop_atom::value)
+			.receive([](void_reply const &) {}, [](caf::error const &) {});
+	m_partitions.clear();
+	m_hashers.reset();
+}
+
+libtorrent_fixture::libtorrent_fixture()
+{
+	std::string name = std::filesystem::temp_directory_path() / "ezio-disk-XXXXXX";
+	if (::mkdtemp(name.data()) == nullptr)
+		throw std::runtime_error("mkdtemp failed");
+	m_directory = name;
+	m_disk = lt::posix_disk_io_constructor(m_network, m_settings, m_counters);
+	lt::aux::vector<lt::download_priority_t, lt::file_index_t> const priorities;
+	lt::storage_params const params(
+		m_files, nullptr, name, lt::storage_mode_sparse, priorities, lt::sha1_hash());
+	m_holder = m_disk->new_torrent(params, m_torrent);
+}
+
+libtorrent_fixture::~libtorrent_fixture()
+{
+	shut_down();
+	std::error_code ignored; // a leftover temporary directory fails no test
+	std::filesystem::remove_all(m_directory, ignored);
+}
+
+} // namespace ezio::test

@@ -1,0 +1,269 @@
+#include "actors/core/torrent_record.hpp"
+#include "tests/support/fake_block_device.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cerrno>
+
+using namespace ezio;
+using namespace ezio::test;
+
+namespace
+{
+
+constexpr std::uint64_t mib = 1024 * 1024;
+
+torrent_record make_record(bool is_seed = false, bool is_paused = false, bool is_check = false)
+{
+	torrent_file_entry const file{"0", 8 * mib, false};
+	auto disk = std::make_shared<fake_disk>("/dev/fake0", 8 * mib, std::make_shared<fault_plan>());
+	added_torrent added;
+	added.info_hash = std::string(40, '1');
+	added.name = "image";
+	added.target = "/dev/fake0";
+	added.target_storage =
+		std::make_shared<storage>(storage_id{1}, added.info_hash, piece_geometry{8 * mib, mib},
+			extent_map::build(std::span(&file, 1)).value(), std::make_shared<fake_device_claim>(disk));
+	add_request request;
+	request.is_seed = is_seed;
+	request.is_paused = is_paused;
+	request.is_check = is_check;
+	return torrent_record(added, request, 1000);
+}
+
+session_fact::swarm_status downloading(std::uint64_t done = 0)
+{
+	session_fact::swarm_status status;
+	status.size_bytes = 8 * mib;
+	status.done_bytes = done;
+	status.peers = 1;
+	status.pieces_done = static_cast<std::uint32_t>(done / mib);
+	return status;
+}
+
+session_fact::swarm_status complete()
+{
+	auto status = downloading(8 * mib);
+	status.is_complete = true;
+	return status;
+}
+
+session_fact::swarm_status checking(double progress = 0.5)
+{
+	auto status = downloading();
+	status.is_checking = true;
+	status.progress = progress;
+	return status;
+}
+
+error io_failure()
+{
+	return make_io_error("pwritev", "/dev/fake0", 4096, 8192, EIO);
+}
+
+torrent_record synced_record()
+{
+	auto record = make_record();
+	record.on_status(complete());
+	record.sync_started();
+	record.sync_ended(std::nullopt);
+	return record;
+}
+
+} // namespace
+
+TEST_CASE("a download is complete only when a flush after the last piece succeeded", "[torrent-record]")
+{
+	auto record = make_record();
+	CHECK(record.state() == torrent_state::checking);
+	record.on_status(downloading(mib));
+	CHECK(record.state() == torrent_state::downloading);
+	CHECK_FALSE(record.wants_sync());
+	record.on_complete();
+	CHECK(record.state() == torrent_state::syncing);
+	CHECK_FALSE(record.row().is_synced);
+	REQUIRE(record.wants_sync());
+	record.sync_started();
+	CHECK_FALSE(record.wants_sync());
+	record.sync_ended(std::nullopt);
+	CHECK(record.state() == torrent_state::seeding);
+	CHECK(record.row().is_synced);
+	CHECK(record.row().done_bytes == 8 * mib);
+}
+
+TEST_CASE("a failed flush is an error, not a finish", "[torrent-record]")
+{
+	auto record = make_record();
+	record.on_complete();
+	record.sync_started();
+	record.sync_ended(make_io_error("fdatasync", "/dev/fake0", 0, 0, EIO));
+	CHECK(record.state() == torrent_state::error);
+	CHECK_FALSE(record.row().is_synced);
+	REQUIRE(record.failure());
+	CHECK(record.failure()->operation == "fdatasync");
+	CHECK_FALSE(record.wants_sync());
+}
+
+TEST_CASE("a write error that comes while the flush runs wins over its success", "[torrent-record]")
+{
+	auto record = make_record();
+	record.on_complete();
+	record.sync_started();
+	CHECK(record.fail(io_failure()));
+	record.sync_ended(std::nullopt);
+	CHECK(record.state() == torrent_state::error);
+	CHECK_FALSE(record.row().is_synced);
+}
+
+TEST_CASE("completeness reported after an error does not undo it", "[torrent-record]")
+{
+	auto record = make_record();
+	CHECK(record.fail(io_failure()));
+	record.on_complete();
+	record.on_status(complete());
+	CHECK(record.state() == torrent_state::error);
+	CHECK_FALSE(record.wants_sync());
+}
+
+TEST_CASE("the first failure stays until the operator resumes", "[torrent-record]")
+{
+	auto record = make_record();
+	CHECK(record.fail(io_failure()));
+	CHECK_FALSE(record.fail(make_error(errc::internal, "a consequence")));
+	CHECK(record.failure()->os_errno == EIO);
+	CHECK(record.resume());
+	CHECK_FALSE(record.failure());
+}
+
+TEST_CASE("after a resumed failure only what the re-check finds counts", "[torrent-record]")
+{
+	auto record = make_record();
+	record.fail(io_failure());
+	REQUIRE(record.resume());
+	CHECK(record.state() == torrent_state::checking);
+	// Still on their way from before.
+	record.on_status(complete());
+	record.on_complete();
+	CHECK(record.state() == torrent_state::checking);
+	CHECK_FALSE(record.wants_sync());
+	record.on_status(checking());
+	record.on_checked();
+	record.on_status(downloading(2 * mib));
+	CHECK(record.state() == torrent_state::downloading);
+}
+
+TEST_CASE("a source is in sync by nature and an incomplete one is an error", "[torrent-record]")
+{
+	auto record = make_record(true);
+	record.on_status(checking());
+	record.on_status(complete());
+	CHECK(record.state() == torrent_state::seeding);
+	CHECK_FALSE(record.wants_sync());
+
+	auto damaged = make_record(true);
+	damaged.on_status(checking());
+	damaged.on_status(downloading(5 * mib));
+	CHECK(damaged.state() == torrent_state::error);
+	REQUIRE(damaged.failure());
+	CHECK(damaged.failure()->code == errc::integrity);
+}
+
+TEST_CASE("a paused torrent is finished if it is done and paused if it is not", "[torrent-record]")
+{
+	auto record = synced_record();
+	record.pause();
+	CHECK(record.state() == torrent_state::finished);
+	auto partial = make_record(false, true);
+	partial.on_status(downloading(mib));
+	CHECK(partial.state() == torrent_state::paused);
+	CHECK_FALSE(partial.resume());
+	CHECK(partial.state() == torrent_state::downloading);
+}
+
+TEST_CASE("a check asked for at add holds back completeness until it ends", "[torrent-record]")
+{
+	auto record = make_record(false, false, true);
+	record.on_status(downloading(0));
+	CHECK(record.state() == torrent_state::checking);
+	record.on_status(checking(0.25));
+	CHECK(record.row().progress == Approx(0.25));
+	record.on_checked();
+	record.on_status(complete());
+	CHECK(record.wants_sync());
+}
+
+TEST_CASE("verification counts bad pieces and makes them an integrity error", "[torrent-record]")
+{
+	auto record = synced_record();
+	REQUIRE(record.verify_started());
+	CHECK(record.state() == torrent_state::verifying);
+	CHECK(record.verify_started().failure().code == errc::already_exists);
+	for (int i = 0; i < 8; ++i)
+		record.on_piece_verified(true);
+	record.verify_ended(std::nullopt);
+	CHECK(record.row().is_verified);
+	CHECK(record.row().bad_pieces == 0U);
+	CHECK(record.state() == torrent_state::seeding);
+
+	REQUIRE(record.verify_started());
+	CHECK_FALSE(record.row().is_verified);
+	for (int i = 0; i < 8; ++i)
+		record.on_piece_verified(i != 3);
+	record.verify_ended(std::nullopt);
+	CHECK(record.state() == torrent_state::error);
+	CHECK(record.row().bad_pieces == 1U);
+	CHECK_FALSE(record.row().is_synced);
+	CHECK(record.failure()->code == errc::integrity);
+}
+
+TEST_CASE("only a complete torrent can be verified", "[torrent-record]")
+{
+	auto record = make_record();
+	record.on_status(downloading(mib));
+	CHECK(record.verify_started().failure().code == errc::invalid_argument);
+	record.fail(io_failure());
+	CHECK(record.verify_started().failure().code == errc::invalid_argument);
+}
+
+TEST_CASE("rates are means over seconds and the estimate follows them", "[torrent-record]")
+{
+	auto record = make_record();
+	auto now = monotonic_time{} + std::chrono::hours(1);
+	auto status = downloading(0);
+	for (int i = 0; i <= 4; ++i) {
+		status.downloaded_bytes = static_cast<std::uint64_t>(i) * mib / 2;
+		status.done_bytes = status.downloaded_bytes;
+		record.on_status(status);
+		record.sample_rates(now);
+		now += std::chrono::milliseconds(500);
+	}
+	auto const row = record.row();
+	CHECK(row.down_rate == mib);
+	CHECK(row.eta_seconds == 6U);
+	// Silence brings it to nothing.
+	for (int i = 0; i < 10; ++i) {
+		record.sample_rates(now);
+		now += std::chrono::milliseconds(500);
+	}
+	CHECK(record.row().down_rate == 0);
+	CHECK_FALSE(record.row().eta_seconds);
+}
+
+TEST_CASE(
+	"peers are wanted only while there is something to fetch and nobody to fetch it from", "[torrent-record]")
+{
+	auto record = make_record();
+	CHECK_FALSE(record.wants_peers());
+	auto alone = downloading(mib);
+	alone.peers = 0;
+	record.on_status(alone);
+	CHECK(record.wants_peers());
+	record.pause();
+	CHECK_FALSE(record.wants_peers());
+	record.resume();
+	record.on_status(downloading(mib));
+	CHECK_FALSE(record.wants_peers());
+	alone.is_complete = true;
+	record.on_status(alone);
+	CHECK_FALSE(record.wants_peers());
+}
