@@ -4,10 +4,8 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <system_error>

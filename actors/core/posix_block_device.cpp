@@ -13,7 +13,6 @@
 #include <climits>
 #include <cstdlib>
 #include <fstream>
-#include <limits>
 #include <utility>
 
 namespace ezio

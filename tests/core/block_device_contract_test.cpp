@@ -3,6 +3,7 @@
 #include "tests/support/fake_block_device.hpp"
 #include "tests/support/kernel_state.hpp"
 #include "tests/support/loop_device.hpp"
+#include "tests/support/test_seed.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -150,8 +151,8 @@ TEST_CASE("scattered transfers of any alignment move exactly their bytes")
 	auto const device = make_device(kind);
 	if (!device)
 		return;
-	auto const seed = std::random_device{}();
-	CAPTURE(seed);
+	auto const seed = test_seed();
+	INFO("EZIO_TEST_SEED=" << seed);
 	std::mt19937_64 random(seed);
 	auto const size = static_cast<std::size_t>(device->size_bytes);
 	std::vector<std::byte> reference(size);

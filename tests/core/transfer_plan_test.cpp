@@ -1,12 +1,16 @@
 #include "actors/core/transfer_plan.hpp"
 
+#include "tests/support/test_seed.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <random>
 #include <vector>
 
 using namespace ezio;
+using namespace ezio::test;
 
 namespace
 {
@@ -62,8 +66,8 @@ TEST_CASE("pages that a misaligned buffer touches are buffered, the others direc
 
 TEST_CASE("a plan covers the transfer once, and its direct parts are aligned buffers on whole pages")
 {
-	auto const seed = std::random_device{}();
-	CAPTURE(seed);
+	auto const seed = test_seed();
+	INFO("EZIO_TEST_SEED=" << seed);
 	std::mt19937_64 random(seed);
 	auto const memory = std::make_unique<aligned_memory>();
 	for (int round = 0; round < 2000; ++round) {
