@@ -25,6 +25,7 @@ namespace
 constexpr auto look_interval = 1s;
 /// Shortest, so that a storm of events does not become one of requests.
 constexpr auto look_pause = 100ms;
+constexpr auto last_look_time = 1s;
 
 class waiter
 {
@@ -68,8 +69,10 @@ public:
 private:
 	clock::time_point request_end() const
 	{
-		auto const end = clock::now() + request_time;
-		return m_has_end ? std::min(m_end, end) : end;
+		// The last look, when the time is over, still gets its answer.
+		auto const now = clock::now();
+		auto const end = now + request_time;
+		return m_has_end ? std::min(std::max(m_end, now + last_look_time), end) : end;
 	}
 
 	result<json> ask_status(std::vector<std::string> const &selectors)

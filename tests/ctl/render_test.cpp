@@ -1,0 +1,152 @@
+#include "ctl/render.hpp"
+#include "ctl/text_format.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cerrno>
+#include <string>
+
+using namespace ezio;
+using namespace ezio::ctl;
+using nlohmann::json;
+
+namespace
+{
+
+torrent_view sample()
+{
+	torrent_view t;
+	t.info_hash = std::string(40, 'a');
+	t.name = "root";
+	t.target = "/dev/sda1";
+	t.state = "downloading";
+	t.size_bytes = 4096;
+	t.done_bytes = 1024;
+	t.down_rate = 3 << 20;
+	t.peers = 2;
+	t.progress = 0.25;
+	t.eta_seconds = 75;
+	return t;
+}
+
+} // namespace
+
+TEST_CASE("sizes, rates and times read well at their borders")
+{
+	CHECK(format_bytes(0) == "0 B");
+	CHECK(format_bytes(1023) == "1023 B");
+	CHECK(format_bytes(1024) == "1.0 KiB");
+	CHECK(format_bytes((1u << 20) - 1) == "1.0 MiB");
+	CHECK(format_bytes(0xffffffffffffffffu) == "16.0 EiB");
+	CHECK(format_rate(0) == "-");
+	CHECK(format_rate(3 << 20) == "3.0 MiB/s");
+	CHECK(format_duration(59) == "59 s");
+	CHECK(format_duration(60) == "1 min 00 s");
+	CHECK(format_duration(3661) == "1 h 01 min");
+	CHECK(format_duration(90000) == "1 d 01 h");
+	CHECK(format_percent(0.99999) == "99.9 %");
+	CHECK(format_percent(1) == "100.0 %");
+	CHECK(format_percent(-1) == "0.0 %");
+}
+
+TEST_CASE("no control character of a name reaches the terminal")
+{
+	CHECK(printable("a\x1b[2Jb\n\x7f\xc2\x9b") == "a?[2Jb???");
+	CHECK(printable("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+	auto t = sample();
+	t.name = "\x1b[31mred";
+	CHECK(render_status({t}, {"name"}, false) == "NAME\n?[31mred\n");
+}
+
+TEST_CASE("a table is aligned by characters and has no trailing spaces")
+{
+	CHECK(format_table({{"A", false}, {"N", true}, {"Z", false}},
+			  {{{"\xc3\xbc"}, {"10"}, {""}}, {{"long"}, {"1"}, {"z"}}},
+			  false) == "A      N  Z\n\xc3\xbc     10\nlong   1  z\n");
+}
+
+TEST_CASE("status has the columns asked for, in that order")
+{
+	auto const columns = parse_columns(default_columns());
+	REQUIRE(columns);
+	CHECK(render_status({sample()}, *columns, false) ==
+		"NAME  TARGET     STATE        PROGRESS          DONE/SIZE       DOWN  UP  PEERS         ETA  ERROR\n"
+		"root  /dev/sda1  downloading    25.0 %  1.0 KiB / 4.0 KiB  3.0 MiB/s   -      2  1 min 15 s\n");
+	CHECK(render_status({sample()}, {"peers", "name"}, false) == "PEERS  NAME\n    2  root\n");
+	auto const unknown = parse_columns("name,colour");
+	REQUIRE_FALSE(unknown);
+	CHECK(unknown.failure().message.find("\"colour\"") != std::string::npos);
+	CHECK_FALSE(parse_columns(""));
+}
+
+TEST_CASE("colours are there when asked for and only then")
+{
+	CHECK(render_status({sample()}, {"state"}, true).find("\x1b[36mdownloading\x1b[0m") != std::string::npos);
+	CHECK(render_status({sample()}, {"state"}, false).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("the verbose view has the whole error")
+{
+	auto t = sample();
+	t.failure = make_io_error("pwritev", "/dev/sda1", 1, 2, ENOSPC);
+	t.failure->message = std::string(300, 'm');
+	CHECK(render_status_verbose({t}, false).find(to_string(*t.failure)) != std::string::npos);
+}
+
+TEST_CASE("totals add up what is shown")
+{
+	auto other = sample();
+	other.state = "seeding";
+	other.up_rate = 1024;
+	CHECK(render_totals({sample(), other}) ==
+		"2 torrents: 1 downloading, 1 seeding; 2.0 KiB of 8.0 KiB; "
+		"down 6.0 MiB/s, up 1.0 KiB/s; 4 peers\n");
+	CHECK(render_totals({}) == "no torrents\n");
+}
+
+TEST_CASE("progress weighs torrents by size")
+{
+	auto small = sample();
+	small.size_bytes = 0;
+	small.progress = 1;
+	CHECK(render_progress({sample(), small}).find("[######..................] 25.0 %") == 0);
+	CHECK(render_progress({}).find("0.0 %") != std::string::npos);
+}
+
+TEST_CASE("replies that lack everything are rendered without failing")
+{
+	for (auto const &reply :
+		{json::object(), json{{"settings", 7}}, json{{"partitions", {1}}, {"totals", "x"}},
+			json{{"torrents", {{{"peers", {json::object()}}}}}}}) {
+		INFO(reply);
+		CHECK_NOTHROW(render_peers(reply, false));
+		CHECK_NOTHROW(render_settings(reply, false));
+		CHECK_NOTHROW(render_values(reply));
+		CHECK_NOTHROW(render_reload(reply));
+		CHECK_NOTHROW(render_stats(reply, false));
+	}
+}
+
+TEST_CASE("stats show hit rate, coalescing and latencies")
+{
+	auto const text = render_stats(
+		json::parse(
+			R"({"partitions":[{"index":0,"cache_hits":3,"cache_misses":1,"write_ops":2,"blocks_written":128,
+			"write_latency":{"count":2,"p50_us":900,"p95_us":1500,"p99_us":2000000,"max_us":2000000}}],
+			"totals":{},"budget":{"capacity_bytes":1048576,"used_bytes":1024},"events":{"published":3,"by_kind":{"warning":3}},
+			"uptime_ms":61000})"),
+		false);
+	CHECK(text.find("75.0 %") != std::string::npos);
+	CHECK(text.find("64.0") != std::string::npos);
+	CHECK(text.find("900 us  1.5 ms  2.00 s  2.00 s") != std::string::npos);
+	CHECK(text.find("1.0 KiB of 1.0 MiB in use") != std::string::npos);
+	CHECK(text.find("events: 3, warning 3\nup 1 min 01 s\n") != std::string::npos);
+}
+
+TEST_CASE("a setting whose value in force differs says so")
+{
+	json const reply{{"settings",
+		{{{"key", "aio-threads"}, {"value", "auto"}, {"effective", "2"}},
+			{{"key", "peer"}, {"value", ""}, {"effective", ""}}}}};
+	CHECK(render_values(reply) == "aio-threads = auto (in force: 2)\npeer = \"\"\n");
+}
