@@ -279,4 +279,16 @@ control_actor::behavior_type control(
 	};
 }
 
+void ask_control(caf::actor_system &system, control_actor const &control, control_request request,
+	std::function<void(control_reply)> answer)
+{
+	// Copied by CAF where it pleases; a torrent in it may be large.
+	auto const shared = std::make_shared<ezio::control_request>(std::move(request));
+	system.spawn([control, shared, answer = std::move(answer)](caf::event_based_actor *self) {
+		self->request(control, timeouts::control_request, std::move(*shared))
+			.then([answer](control_reply &reply) { answer(std::move(reply)); },
+				[answer](caf::error const &failure) { answer(from_caf(failure, "control")); });
+	});
+}
+
 } // namespace ezio

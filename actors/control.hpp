@@ -33,4 +33,9 @@ struct control_state {
 control_actor::behavior_type control(
 	control_actor::stateful_pointer<control_state> self, control_config config);
 
+/// Sends a request to the control actor from any thread and calls @p answer exactly once, on a thread of the
+/// actor system: with the reply, or with an error if the actor has ended or is silent for too long.
+void ask_control(caf::actor_system &system, control_actor const &control, control_request request,
+	std::function<void(control_reply)> answer);
+
 } // namespace ezio

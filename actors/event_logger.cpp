@@ -64,7 +64,6 @@ event_subscriber_actor::behavior_type event_logger(
 	event_subscriber_actor::stateful_pointer<event_logger_state> self, std::shared_ptr<spdlog::logger> logger)
 {
 	self->state.logger = std::move(logger);
-	join_bus(*self);
 	return {
 		[self](event const &e) {
 			auto const level = level_of(e.kind);

@@ -25,7 +25,7 @@ struct event_logger_state {
 };
 
 /// Writes every event of the bus to the log: errors as errors, hash failures and warnings as warnings, peers
-/// coming and going as debug, the rest as info.
+/// coming and going as debug, the rest as info. The spawner joins it to the bus.
 event_subscriber_actor::behavior_type event_logger(
 	event_subscriber_actor::stateful_pointer<event_logger_state> self,
 	std::shared_ptr<spdlog::logger> logger);

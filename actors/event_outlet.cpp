@@ -9,7 +9,6 @@ event_subscriber_actor::behavior_type event_outlet(
 	event_subscriber_actor::stateful_pointer<event_outlet_state> self, event_consumer consumer)
 {
 	self->state.consumer = std::move(consumer);
-	join_bus(*self);
 	return {
 		[self](event const &e) { self->state.consumer(++self->state.sequence, e); },
 		[self](stop_atom) { self->quit(); },

@@ -17,7 +17,8 @@ struct event_outlet_state {
 	static inline char const *name = "event_outlet";
 };
 
-/// Numbers the events of the bus and hands them out of the actor world.
+/// Numbers the events of the bus and hands them out of the actor world. The spawner joins it to
+/// the bus.
 event_subscriber_actor::behavior_type event_outlet(
 	event_subscriber_actor::stateful_pointer<event_outlet_state> self, event_consumer consumer);
 

@@ -138,8 +138,16 @@ inline constexpr char const *bus_name = "bus";
 
 /// Publishes on the bus; from any thread or actor.
 void publish(caf::actor_system &system, event e);
-/// Subscribes the calling actor to the bus until it ends. It must accept event.
-void join_bus(caf::local_actor &subscriber);
+/// Subscribes an actor that accepts event until it ends; it gets what is published from now on, even if its
+/// behaviour function has not run yet. Called by the spawner, since an actor could join only when it is first
+/// scheduled and would miss what was published before.
+void join_bus(caf::actor_system &system, caf::strong_actor_ptr const &subscriber);
+template <class Actor>
+Actor join_bus(caf::actor_system &system, Actor subscriber)
+{
+	join_bus(system, caf::actor_cast<caf::strong_actor_ptr>(subscriber));
+	return subscriber;
+}
 
 } // namespace ezio
 

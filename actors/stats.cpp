@@ -77,7 +77,6 @@ stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self
 {
 	self->state.sources = std::move(sources);
 	self->state.started = monotonic_clock::now();
-	join_bus(*self);
 	return {
 		[self](stats_atom) { return snapshot(self->state); },
 		[self](event const &e) { ++self->state.events[static_cast<std::size_t>(e.kind)]; },

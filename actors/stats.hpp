@@ -26,8 +26,8 @@ struct stats_state {
 	static inline char const *name = "stats";
 };
 
-/// Counts the bus's events and takes snapshots of everyone's counters. Never asks a partition, so a device
-/// that hangs does not hide its own numbers.
+/// Counts the bus's events (the spawner joins it to the bus) and takes snapshots of everyone's counters.
+/// Never asks a partition, so a device that hangs does not hide its own numbers.
 stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self, stats_sources sources);
 
 } // namespace ezio
