@@ -1,0 +1,403 @@
+#include "daemon/eziod.hpp"
+
+#include "actors/bt/bt_session.hpp"
+#include "actors/caf_error.hpp"
+#include "actors/control.hpp"
+#include "actors/core/backpressure_stats.hpp"
+#include "actors/core/target_check.hpp"
+#include "actors/disk_partition.hpp"
+#include "actors/event_outlet.hpp"
+#include "actors/hasher.hpp"
+#include "actors/session.hpp"
+#include "actors/settings.hpp"
+#include "actors/stats.hpp"
+#include "ctl/wire/protocol.hpp"
+#include "daemon/boot_torrents.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/live_settings.hpp"
+#include "daemon/log_setup.hpp"
+#include "daemon/sizing.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace ezio
+{
+
+namespace
+{
+
+/// Beyond it, touching pages ahead would delay a quick stop more than it helps.
+constexpr std::uint32_t prefault_blocks_max = 4u * 1024 * 1024 / 16;
+
+struct caf_config : caf::actor_system_config {
+	caf_config()
+	{
+		// The default policy, stealing, polls: 18 to 30 % of a CPU at a message a millisecond.
+		set("scheduler.policy", caf::atom("sharing"));
+		set("scheduler.max-threads", std::size_t{2});
+	}
+};
+
+/// The control actor, for the socket that is open before it exists.
+class control_gate
+{
+public:
+	void open(control_actor actor)
+	{
+		std::lock_guard const lock(m_mutex);
+		m_actor = std::move(actor);
+	}
+	control_actor actor() const
+	{
+		std::lock_guard const lock(m_mutex);
+		return m_actor;
+	}
+
+private:
+	mutable std::mutex m_mutex;
+	control_actor m_actor; ///< guarded by m_mutex
+};
+
+std::string caf_version()
+{
+	return std::to_string(CAF_MAJOR_VERSION) + "." + std::to_string(CAF_MINOR_VERSION) + "." +
+		std::to_string(CAF_PATCH_VERSION);
+}
+
+direct_io_mode direct_io_of(configuration const &config)
+{
+	auto const &word = config.text("direct-io");
+	if (word == "on")
+		return direct_io_mode::on;
+	return word == "off" ? direct_io_mode::off : direct_io_mode::automatic;
+}
+
+} // namespace
+
+foreign_key_check libtorrent_keys()
+{
+	return [](std::string_view key, std::string_view value, foreign_kind) {
+		return check_libtorrent_setting(key, value);
+	};
+}
+
+/// Destroyed last to first, after stop(): what actors use stands before the actor system.
+struct eziod::impl {
+	configuration config;
+	std::string config_path;
+	std::function<void()> wake;
+	machine here = machine::here();
+	std::shared_ptr<spdlog::logger> log = component_log("daemon");
+	std::atomic<bool> must_stop{false};
+
+	std::unique_ptr<block_arena> arena;
+	std::unique_ptr<device_registry> devices;
+	dirty_watermarks watermarks;
+	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
+	std::vector<std::shared_ptr<partition_stats>> counters;
+
+	caf_config actor_config;
+	caf::actor_system system{actor_config};
+	hasher_pool hashers{system};
+	std::vector<disk_partition_actor> partitions;
+	supervisor_actor supervisor;
+	session_actor session;
+	settings_actor settings;
+	stats_actor stats;
+	control_gate gate;
+	std::unique_ptr<control_socket> socket;
+	std::thread prefault;
+
+	impl(configuration with, std::string path, std::function<void()> on_wake)
+		: config(std::move(with)), config_path(std::move(path)), wake(std::move(on_wake))
+	{
+	}
+
+	result<void> start();
+	result<void> start_socket();
+	result<void> start_session();
+	void start_partitions(std::uint32_t count);
+	void start_settings(std::uint32_t partition_count);
+	void start_control();
+	void add_torrents();
+	template <class Actor>
+	void watch(child_role role, std::string name, Actor const &actor);
+	void ask_to_stop();
+	void apply(disk_sizes const &sizes);
+	result<void> set_in_session(session_setting const &setting);
+	void handle(control_request request, std::function<void(control_reply)> answer);
+};
+
+template <class Actor>
+void eziod::impl::watch(child_role role, std::string name, Actor const &actor)
+{
+	caf::anon_send(
+		supervisor, watch_atom::value, child{role, std::move(name), caf::actor_cast<caf::actor>(actor)});
+}
+
+void eziod::impl::ask_to_stop()
+{
+	must_stop = true;
+	wake();
+}
+
+void eziod::impl::apply(disk_sizes const &sizes)
+{
+	arena->set_capacity(sizes.capacity_blocks);
+	watermarks.high_bytes = sizes.dirty_high_bytes;
+	watermarks.low_bytes = sizes.dirty_low_bytes;
+	for (auto const &partition : partitions)
+		caf::anon_send(partition, limits_atom::value, sizes.limits);
+}
+
+/// On the settings actor's own thread, which may wait.
+result<void> eziod::impl::set_in_session(session_setting const &setting)
+{
+	result<void> outcome;
+	caf::scoped_actor self{system};
+	self->request(session, timeouts::session_request, setting_atom::value, setting)
+		.receive([&outcome](void_reply const &reply) { outcome = reply; },
+			[&outcome](caf::error const &failure) { outcome = from_caf(failure, "the session"); });
+	return outcome;
+}
+
+void eziod::impl::handle(control_request request, std::function<void(control_reply)> answer)
+{
+	auto const control = gate.actor();
+	if (!control)
+		return answer(make_error(errc::aborted, "the daemon is starting"));
+	ask_control(system, control, std::move(request), std::move(answer));
+}
+
+result<void> eziod::impl::start_socket()
+{
+	auto const access = parse_ipc_access(config.text("socket-mode"), config.text("socket-group"));
+	if (!access)
+		return access.failure();
+	auto opened = control_socket::open({config.text("endpoint"), config.text("events-endpoint"), *access},
+		[this](control_request request, std::function<void(control_reply)> answer) {
+			handle(std::move(request), std::move(answer));
+		});
+	if (!opened)
+		return opened.failure();
+	socket = std::move(*opened);
+	return {};
+}
+
+void eziod::impl::start_partitions(std::uint32_t count)
+{
+	auto const sizes = disk_sizes_of(config, count);
+	for (std::uint32_t i = 0; i < count; ++i) {
+		counters.push_back(std::make_shared<partition_stats>());
+		disk_partition_config own;
+		own.index = i;
+		own.arena = arena.get();
+		own.hashers = &hashers;
+		own.stats = counters.back().get();
+		own.limits = sizes.limits;
+		partitions.push_back(system.spawn<caf::detached>(disk_partition, own));
+		watch(child_role::partition, "partition " + std::to_string(i), partitions.back());
+	}
+	apply(sizes);
+}
+
+result<void> eziod::impl::start_session()
+{
+	bt_session_config own;
+	own.arena = arena.get();
+	own.partitions = partitions;
+	own.watermarks = &watermarks;
+	own.backpressure = backpressure.get();
+	own.devices = devices.get();
+	own.settings = session_settings(config);
+	auto made = make_bt_session(std::move(own));
+	if (!made)
+		return made.failure();
+	auto parts = std::make_shared<session_config>();
+	parts->session = std::move(*made);
+	parts->partitions = partitions;
+	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
+	watch(child_role::session, "session", session);
+	return {};
+}
+
+void eziod::impl::start_settings(std::uint32_t partition_count)
+{
+	settings_context context;
+	context.config_path = config_path;
+	context.on = here;
+	context.partitions = partition_count;
+	context.arena_blocks_max = arena->blocks_max();
+	settings_targets targets;
+	targets.disk = [this](disk_sizes const &sizes) { apply(sizes); };
+	targets.hashers = [this](std::uint32_t count) { hashers.resize(count); };
+	targets.log = set_log_levels;
+	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
+	targets.publish = [this](event e) { publish(system, std::move(e)); };
+	targets.foreign = libtorrent_keys();
+	std::shared_ptr<settings_service> service =
+		std::make_shared<live_settings>(config, std::move(context), std::move(targets));
+	settings = system.spawn<caf::detached>(ezio::settings, std::move(service));
+	watch(child_role::settings, "settings", settings);
+}
+
+void eziod::impl::start_control()
+{
+	control_config own;
+	own.session = session;
+	own.settings = settings;
+	own.stats = stats;
+	own.version.version = EZIO_VERSION;
+	own.version.protocol = wire::protocol_version;
+	own.version.libtorrent = libtorrent_version();
+	own.version.caf = caf_version();
+	own.version.pid = getpid();
+	own.version.events_endpoint = socket->events_endpoint();
+	own.request_shutdown = [this] { ask_to_stop(); };
+	auto const control = system.spawn(ezio::control, std::move(own));
+	watch(child_role::control, "control", control);
+	gate.open(control);
+}
+
+void eziod::impl::add_torrents()
+{
+	for (auto const &entry : config.torrents()) {
+		auto const failed = [this, file = entry.file, target = entry.target](error const &e) {
+			auto const text = "the torrent " + file + " of the configuration was not added to " + target;
+			auto report = make_event(event_kind::warning, {}, text);
+			report.failure = e;
+			publish(system, std::move(report));
+		};
+		auto request = to_add_request(entry);
+		if (!request) {
+			failed(request.failure());
+			continue;
+		}
+		ask_control(system, gate.actor(), {std::move(*request)}, [failed](control_reply const &reply) {
+			if (!reply)
+				failed(reply.failure());
+		});
+	}
+}
+
+result<void> eziod::impl::start()
+{
+	// First: whoever finds another daemon there has touched nothing else.
+	auto const bound = start_socket();
+	if (!bound)
+		return bound.failure();
+	auto made = block_arena::create(disk_sizes_of(config, 1).capacity_blocks, arena_blocks_max(config, here));
+	if (!made)
+		return made.failure();
+	arena = std::move(*made);
+	registry_options options;
+	options.direct = direct_io_of(config);
+	devices = make_device_registry(options);
+
+	supervisor = system.spawn(ezio::supervisor,
+		supervisor_config{component_log("supervisor"), [this](std::string const &) { ask_to_stop(); }});
+	watch(child_role::event_logger, "event_logger",
+		join_bus(system, system.spawn(event_logger, component_log("events"))));
+	watch(child_role::event_outlet, "event_outlet",
+		join_bus(
+			system, system.spawn(event_outlet, [out = socket.get()](std::uint64_t sequence, event const &e) {
+				out->publish(sequence, e);
+			})));
+
+	auto const partition_count = partitions_of(config, here);
+	hashers.resize(hashers_of(config, here));
+	start_partitions(partition_count);
+	stats = join_bus(system,
+		system.spawn(ezio::stats,
+			stats_sources{arena.get(), counters, [this] { return hashers.size(); }, backpressure}));
+	watch(child_role::stats, "stats", stats);
+	auto const with_session = start_session();
+	if (!with_session)
+		return with_session.failure();
+	start_settings(partition_count);
+	start_control();
+	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
+		arena->prefault(blocks);
+	});
+	add_torrents();
+	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
+	log->info("control on {}, events on {}, {} partitions, {} hashers", socket->endpoint(),
+		socket->events_endpoint(), partition_count, hashers.size());
+	return {};
+}
+
+eziod::eziod(std::unique_ptr<impl> parts) : m_impl(std::move(parts)) {}
+
+eziod::~eziod() = default;
+
+result<std::unique_ptr<eziod>> eziod::start(
+	configuration config, std::string config_path, std::function<void()> wake)
+{
+	auto daemon = std::unique_ptr<eziod>(
+		new eziod(std::make_unique<impl>(std::move(config), std::move(config_path), std::move(wake))));
+	auto const started = daemon->m_impl->start();
+	if (started)
+		return daemon;
+	auto const report = daemon->stop();
+	if (!report.not_ended.empty())
+		// Their threads still use it.
+		[[maybe_unused]]
+		auto *const left = daemon.release();
+	return started.failure();
+}
+
+bool eziod::must_stop() const
+{
+	return m_impl->must_stop;
+}
+
+void eziod::reload(std::function<void()> done)
+{
+	auto const log = m_impl->log;
+	ask_control(m_impl->system, m_impl->gate.actor(), {reload_request{}},
+		[log, done = std::move(done)](control_reply const &reply) {
+			if (!reply) {
+				log->error("reload: {}", to_string(reply.failure()));
+				return done();
+			}
+			auto const &report = std::get<reload_report>(*reply);
+			for (auto const &change : report.applied)
+				log->info("reload: {} changed from \"{}\" to \"{}\"", change.key, change.old_value,
+					change.new_value);
+			for (auto const &change : report.needs_restart)
+				log->warn("reload: {} changes from \"{}\" to \"{}\" when the daemon is restarted", change.key,
+					change.old_value, change.new_value);
+			if (report.applied.empty() && report.needs_restart.empty())
+				log->info("reload: nothing has changed");
+			done();
+		});
+}
+
+stop_report eziod::stop()
+{
+	stop_report report;
+	auto &parts = *m_impl;
+	if (parts.supervisor) {
+		publish(parts.system, make_event(event_kind::daemon_stopping, {}, "eziod stops"));
+		caf::scoped_actor self{parts.system};
+		self->request(parts.supervisor, timeouts::stop_all, stop_atom::value)
+			.receive([&report](stop_report const &came) { report = came; },
+				[&report](caf::error const &failure) {
+					report.failures.push_back(from_caf(failure, "the supervisor"));
+					report.not_ended.emplace_back("supervisor");
+				});
+	}
+	if (parts.prefault.joinable())
+		parts.prefault.join();
+	parts.socket.reset();
+	parts.gate.open(control_actor());
+	return report;
+}
+
+} // namespace ezio
