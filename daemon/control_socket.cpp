@@ -379,6 +379,13 @@ control_socket::~control_socket()
 {
 	m_impl->out->close();
 	m_impl->thread.join();
+	m_impl->router.reset();
+	m_impl->events.reset();
+	// libzmq leaves the files behind.
+	for (auto const &endpoint : {m_impl->endpoint, m_impl->events_endpoint})
+		if (auto const path = ipc_path_of(endpoint);
+			!path.empty() && unlink(path.c_str()) != 0 && errno != ENOENT)
+			component_log("control")->warn("unlink {}: {}", path, errno_name(errno));
 }
 
 void control_socket::publish(std::uint64_t sequence, event const &e)

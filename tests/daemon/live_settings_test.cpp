@@ -1,0 +1,131 @@
+#include "daemon/live_settings.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+using namespace ezio;
+
+namespace
+{
+
+struct fixture {
+	std::filesystem::path directory;
+	std::vector<disk_sizes> sizes;
+	std::vector<std::uint32_t> hashers;
+	std::vector<std::string> levels;
+	std::vector<std::string> session;
+	std::vector<std::string> published;
+	std::optional<error> session_failure;
+	std::unique_ptr<live_settings> settings;
+
+	fixture()
+	{
+		std::string pattern = "/tmp/ezio_live_settings.XXXXXX";
+		REQUIRE(mkdtemp(pattern.data()) != nullptr);
+		directory = pattern;
+		write("");
+		settings_context context{directory / "ezio.toml", {4, std::uint64_t{1} << 30}, 2, 65536};
+		settings_targets targets;
+		targets.disk = [this](disk_sizes const &s) { sizes.push_back(s); };
+		targets.hashers = [this](std::uint32_t n) { hashers.push_back(n); };
+		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
+			levels.push_back(level);
+			return {};
+		};
+		targets.session = [this](session_setting const &s) -> result<void> {
+			if (session_failure)
+				return *session_failure;
+			session.push_back(s.key + "=" + s.value);
+			return {};
+		};
+		targets.publish = [this](event const &e) { published.push_back(e.key + "=" + e.new_value); };
+		settings = std::make_unique<live_settings>(configuration(), std::move(context), std::move(targets));
+	}
+	~fixture() { std::filesystem::remove_all(directory); }
+
+	void write(std::string const &text) { std::ofstream(directory / "ezio.toml") << text; }
+	std::string effective(std::string const &key) { return settings->rows({key}).value().at(0).effective; }
+};
+
+using strings = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(fixture, "a live key is applied, published and in force")
+{
+	auto const change = settings->set("cache-size", "1024", false);
+	REQUIRE(change);
+	CHECK(change->is_active);
+	CHECK(change->old_value == "512");
+	REQUIRE(sizes.size() == 1);
+	CHECK(sizes[0].capacity_blocks == 65536);
+	CHECK(sizes[0].limits.cache_blocks_max == (65536 - 65536 / 8) / 2);
+	CHECK(published == strings{"cache-size=1024"});
+	CHECK(effective("cache-size") == "1024");
+}
+
+TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and nothing changes")
+{
+	CHECK(settings->set("cache-size", "1025", false).failure().code == errc::out_of_range);
+	CHECK(sizes.empty());
+	CHECK(published.empty());
+	CHECK(effective("cache-size") == "512");
+}
+
+TEST_CASE_METHOD(fixture, "a restart key is configured but not active")
+{
+	auto const change = settings->set("aio-threads", "3", false);
+	REQUIRE(change);
+	CHECK_FALSE(change->is_active);
+	CHECK(settings->rows({"aio-threads"}).value().at(0).value == "3");
+	CHECK(effective("aio-threads") == "auto (2)");
+}
+
+TEST_CASE_METHOD(fixture, "auto shows what it amounts to")
+{
+	CHECK(effective("hashing-threads") == "auto (3)");
+	REQUIRE(settings->set("hashing-threads", "7", false));
+	CHECK(hashers == std::vector<std::uint32_t>{7});
+	REQUIRE(settings->set("hashing-threads", "auto", false));
+	CHECK(hashers == std::vector<std::uint32_t>{7, 3});
+}
+
+TEST_CASE_METHOD(fixture, "what the session refuses is an error and not in force")
+{
+	session_failure = make_error(errc::timed_out, "the session did not answer in time");
+	CHECK(settings->set("upload-limit", "100", false).failure().code == errc::timed_out);
+	CHECK(effective("upload-limit") == "0");
+	CHECK(published.empty());
+}
+
+TEST_CASE_METHOD(fixture, "a key that is saved is in the file and survives a reload")
+{
+	REQUIRE(settings->set("upload-limit", "100", true));
+	auto const report = settings->reload();
+	REQUIRE(report);
+	CHECK(report->applied.empty());
+	CHECK(effective("upload-limit") == "100");
+}
+
+TEST_CASE_METHOD(fixture, "a reload applies live keys and names those that need a restart")
+{
+	write("[session]\nupload-limit = 7\n[disk]\naio-threads = 5\n");
+	auto const report = settings->reload();
+	REQUIRE(report);
+	REQUIRE(report->applied.size() == 1);
+	CHECK(report->applied[0].key == "upload-limit");
+	REQUIRE(report->needs_restart.size() == 1);
+	CHECK(report->needs_restart[0].key == "aio-threads");
+	CHECK(session == strings{"upload-limit=7"});
+}
+
+TEST_CASE_METHOD(fixture, "a reload of a faulty file changes nothing")
+{
+	write("[session]\nupload-limit = 7\nnonsense = 1\n");
+	CHECK_FALSE(settings->reload());
+	CHECK(session.empty());
+	CHECK(effective("upload-limit") == "0");
+}

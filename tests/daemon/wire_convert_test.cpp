@@ -1,0 +1,96 @@
+#include "daemon/wire_convert.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ezio;
+using nlohmann::json;
+
+namespace
+{
+
+result<control_request> convert(std::string const &verb, json const &args)
+{
+	auto const decoded = wire::decode_request(wire::encode_request(1, verb, args));
+	REQUIRE(decoded.what);
+	return to_control_request(*decoded.what);
+}
+
+} // namespace
+
+TEST_CASE("every verb of the protocol becomes a control request")
+{
+	for (auto const &verb : wire::verbs()) {
+		auto args = json::object();
+		for (auto const &arg : verb.args)
+			if (arg.is_required)
+				args[std::string(arg.name)] = arg.type == wire::arg_type::text_list
+					? json{"all"}
+					: json(arg.name == "target" ? "/t" : "YQ==");
+		INFO(verb.name);
+		CHECK(convert(std::string(verb.name), args));
+	}
+}
+
+TEST_CASE("add carries all its arguments")
+{
+	auto const made = convert("add",
+		{{"torrent_base64", "aGVsbG8="}, {"target", "/dev/x"}, {"seed", true}, {"sequential", true},
+			{"paused", true}, {"check", true}, {"peers", {"h:1"}}, {"trackers", {"http://t/a"}},
+			{"uploads_max", 3}, {"connections_max", 4}, {"allow", {"mounted"}}});
+	REQUIRE(made);
+	auto const &add = std::get<add_request>(made->verb);
+	CHECK(add.torrent == "hello");
+	CHECK(add.target == "/dev/x");
+	CHECK((add.is_seed && add.is_sequential && add.is_paused && add.is_check));
+	CHECK(add.peers == std::vector<std::string>{"h:1"});
+	CHECK(add.trackers == std::vector<std::string>{"http://t/a"});
+	CHECK(add.uploads_max == 3);
+	CHECK(add.connections_max == 4);
+	CHECK(add.allowed_checks == std::set<std::string>{"mounted"});
+}
+
+TEST_CASE("a relative target and a torrent that is no base64 are refused")
+{
+	CHECK(convert("add", {{"torrent_base64", "aGVsbG8="}, {"target", "dev/x"}}).failure().code ==
+		errc::invalid_argument);
+	CHECK(convert("add", {{"torrent_base64", "a?"}, {"target", "/dev/x"}}).failure().code ==
+		errc::invalid_argument);
+}
+
+TEST_CASE("status counts states and adds up sizes")
+{
+	torrent_row a;
+	a.state = torrent_state::seeding;
+	a.size_bytes = 10;
+	auto b = a;
+	b.state = torrent_state::error;
+	b.failure = make_io_error("pwritev", "/dev/x", 1, 2, 5);
+	auto const shown = to_json(status_reply{{a, b, a}});
+	CHECK(shown["totals"]["states"] == json{{"seeding", 2}, {"error", 1}});
+	CHECK(shown["totals"]["size_bytes"] == 30);
+	CHECK(shown["torrents"][0]["error"].is_null());
+	CHECK(shown["torrents"][1]["error"]["context"]["errno_name"] == "EIO");
+}
+
+TEST_CASE("stats sum the counters of all partitions")
+{
+	stats_report report;
+	report.partitions.resize(2);
+	report.partitions[0].write_ops = 2;
+	report.partitions[1].write_ops = 3;
+	report.budget_blocks = 4;
+	auto const shown = to_json(report);
+	CHECK(shown["totals"]["write_ops"] == 5);
+	CHECK(shown["partitions"][1]["write_ops"] == 3);
+	CHECK(shown["budget"]["capacity_bytes"] == 65536);
+}
+
+TEST_CASE("an event without a piece has none on the wire")
+{
+	auto e = make_event(event_kind::hash_failed, "cafe", "text");
+	CHECK_FALSE(to_event_message(1, e).piece);
+	e.piece = 0;
+	CHECK(to_event_message(7, e).piece == 0u);
+	CHECK(to_event_message(7, e).seq == 7);
+	CHECK(to_event_message(7, e).kind == "hash-failed");
+}
