@@ -178,10 +178,10 @@ class Swarms(unittest.TestCase):
         with Lab() as laboratory:
             source = laboratory.image("source", 64 * MIB)
             sh("mkfs.ext4", "-q", "-F", "-d", laboratory.files(16 * MIB), source)
-            # -T writes the torrent information next to the image: here into a directory of its own.
+            # -t writes the torrent information alone, into a directory.
             folder = laboratory.folder / "partclone"
             folder.mkdir()
-            made = subprocess.run(["partclone.extfs", "-c", "-T", "-s", source, "-O", folder, "--buffer_size", "16777216",
+            made = subprocess.run(["partclone.extfs", "-c", "-t", "-s", source, "-O", folder,
                                    "-L", laboratory.folder / "partclone.log"], capture_output=True, text=True, check=False)
             if made.returncode:
                 raise AssertionError(made.stdout + made.stderr)
