@@ -1,0 +1,368 @@
+#include "actors/disk_partition.hpp"
+#include "actors/session.hpp"
+#include "actors/timeouts.hpp"
+#include "tests/support/fake_block_device.hpp"
+#include "tests/support/test_system.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+using namespace ezio;
+using namespace ezio::test;
+
+namespace
+{
+
+constexpr std::uint64_t mib = 1024 * 1024;
+std::string const hash_one(40, '1');
+
+/// The swarm's stand-in: what it is told to report, and what it was asked to do.
+class scripted_session final : public torrent_session
+{
+public:
+	explicit scripted_session(std::shared_ptr<fake_disk> disk) : m_disk(std::move(disk)) {}
+
+	void set_wakeup(std::function<void()> wakeup) override { m_wakeup = std::move(wakeup); }
+	std::vector<session_fact> collect() override { return std::exchange(m_facts, {}); }
+	void request_status() override { asked.push_back("status"); }
+	result<added_torrent> add(add_request const &request) override
+	{
+		if (request.target == "/dev/mounted") {
+			auto e = make_error(errc::target_refused, "it is mounted");
+			e.check = "mounted";
+			return e;
+		}
+		torrent_file_entry const file{"0", 4 * mib, false};
+		added_torrent added;
+		added.info_hash = hash_one;
+		added.name = "image";
+		added.target = request.target;
+		added.target_storage =
+			std::make_shared<storage>(storage_id{1}, hash_one, piece_geometry{4 * mib, mib},
+				extent_map::build(std::span(&file, 1)).value(), std::make_shared<fake_device_claim>(m_disk));
+		target = added.target_storage;
+		return added;
+	}
+	result<void> pause(std::string const &) override { return note("pause"); }
+	result<void> resume(std::string const &) override { return note("resume"); }
+	result<void> recheck(std::string const &) override { return note("recheck"); }
+	result<void> remove(std::string const &) override { return note("remove"); }
+	result<void> reannounce(std::string const &) override { return note("reannounce"); }
+	result<void> connect_named_peers(std::string const &) override { return note("connect"); }
+	result<std::vector<peer_row>> peers(std::string const &) override { return std::vector<peer_row>(2); }
+	bool piece_matches(std::string const &, disk_job const &job) override
+	{
+		auto const bytes = m_disk->bytes(static_cast<std::uint64_t>(to_int(job.piece)) * mib, mib);
+		return job.sha1 == sha1_of(bytes) && to_int(job.piece) != wrong_piece;
+	}
+	void prepare_hash(std::string const &, disk_job &job) override { job.want_sha1 = true; }
+	result<void> apply(session_setting const &setting) override { return note("set " + setting.key); }
+	std::uint16_t listen_port() override { return 6881; }
+	void close() override { asked.push_back("close"); }
+
+	void report(session_fact fact)
+	{
+		fact.info_hash = hash_one;
+		m_facts.push_back(std::move(fact));
+		m_wakeup();
+	}
+	void report(session_fact::kind what)
+	{
+		session_fact fact;
+		fact.what = what;
+		report(std::move(fact));
+	}
+	void report_status(bool is_complete, std::uint32_t peers = 1)
+	{
+		session_fact fact;
+		fact.what = session_fact::kind::status;
+		fact.status.is_complete = is_complete;
+		fact.status.peers = peers;
+		report(std::move(fact));
+	}
+	bool was_asked(std::string const &what) const
+	{
+		return std::find(asked.begin(), asked.end(), what) != asked.end();
+	}
+
+	std::vector<std::string> asked;
+	std::shared_ptr<storage> target;
+	std::int32_t wrong_piece = -1;
+
+private:
+	result<void> note(std::string what)
+	{
+		asked.push_back(std::move(what));
+		return {};
+	}
+
+	std::shared_ptr<fake_disk> m_disk;
+	std::vector<session_fact> m_facts;
+	std::function<void()> m_wakeup;
+};
+
+/// A session actor over two real partitions on a fake disk, all moved by the test.
+struct session_bench {
+	session_bench()
+	{
+		arena = std::move(block_arena::create(1024, 1024)).value();
+		disk = std::make_shared<fake_disk>("/dev/fake0", 4 * mib, std::make_shared<fault_plan>());
+		for (std::uint32_t i = 0; i < 2; ++i) {
+			disk_partition_config config;
+			config.index = i;
+			config.arena = arena.get();
+			config.hashers = &hashers;
+			config.stats = &stats[i];
+			partitions.push_back(world.system().spawn(disk_partition, config));
+		}
+		auto config = std::make_shared<session_config>();
+		auto scripted = std::make_unique<scripted_session>(disk);
+		swarm = scripted.get();
+		config->session = std::move(scripted);
+		config->partitions = partitions;
+		actor = world.system().spawn(session, config);
+		watcher = world.system().spawn([this](caf::event_based_actor *self) -> caf::behavior {
+			self->join(self->system().groups().get_local(bus_name));
+			return {[this](event const &e) { events.push_back(e); }, [self](stop_atom) { self->quit(); }};
+		});
+		world.run();
+	}
+	~session_bench()
+	{
+		if (!is_stopped)
+			world.ask<void_reply>(actor, stop_atom::value);
+		for (auto const &partition : partitions)
+			world.ask<void_reply>(partition, stop_atom::value);
+		caf::anon_send(watcher, stop_atom::value);
+		world.run();
+		partitions.clear();
+		actor = nullptr;
+		watcher = nullptr;
+	}
+
+	text_reply add(std::string const &target = "/dev/fake0")
+	{
+		add_request request;
+		request.target = target;
+		auto const answer = world.ask<text_reply>(actor, add_atom::value, request);
+		REQUIRE(answer->value);
+		return *answer->value;
+	}
+	torrent_row row()
+	{
+		auto const answer = world.ask<rows_reply>(actor, status_atom::value);
+		REQUIRE(answer->value);
+		REQUIRE((*answer->value)->size() == 1);
+		return (*answer->value)->front();
+	}
+	void_reply stop()
+	{
+		is_stopped = true;
+		auto const answer = world.ask<void_reply>(actor, stop_atom::value);
+		REQUIRE(answer->value);
+		return *answer->value;
+	}
+	template <class Atom>
+	void_reply tell(Atom verb)
+	{
+		auto const answer = world.ask<void_reply>(actor, verb, hash_one);
+		REQUIRE(answer->value);
+		return *answer->value;
+	}
+	std::vector<std::string> states() const
+	{
+		std::vector<std::string> seen;
+		for (auto const &e : events) {
+			if (e.kind == event_kind::torrent_state)
+				seen.push_back(e.new_value);
+		}
+		return seen;
+	}
+	std::size_t count(event_kind kind) const
+	{
+		return static_cast<std::size_t>(
+			std::count_if(events.begin(), events.end(), [kind](event const &e) { return e.kind == kind; }));
+	}
+	void complete_and_sync()
+	{
+		swarm->report_status(false);
+		swarm->report(session_fact::kind::complete);
+		world.run();
+	}
+
+	inline_hash_dispatcher hashers;
+	std::unique_ptr<block_arena> arena;
+	std::shared_ptr<fake_disk> disk;
+	partition_stats stats[2];
+	test_system world;
+	std::vector<disk_partition_actor> partitions;
+	scripted_session *swarm = nullptr;
+	session_actor actor;
+	caf::actor watcher;
+	std::vector<event> events;
+	bool is_stopped = false;
+};
+
+} // namespace
+
+TEST_CASE("a complete torrent is flushed on every partition before it counts as done", "[session]")
+{
+	session_bench bench;
+	CHECK(bench.add().value() == hash_one);
+	bench.complete_and_sync();
+	CHECK(bench.row().state == torrent_state::seeding);
+	CHECK(bench.row().is_synced);
+	CHECK(bench.states() == std::vector<std::string>{"downloading", "syncing", "seeding"});
+	CHECK(bench.count(event_kind::torrent_synced) == 1);
+	CHECK(bench.disk->faults().calls_of(device_call::flush) == 2);
+}
+
+TEST_CASE("a flush that fails makes an error with the whole story and stops the torrent", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.disk->faults().always(device_call::flush, {fault::kind::fail, EIO});
+	bench.complete_and_sync();
+	auto const row = bench.row();
+	CHECK(row.state == torrent_state::error);
+	CHECK_FALSE(row.is_synced);
+	REQUIRE(row.failure);
+	CHECK(row.failure->os_errno == EIO);
+	CHECK(row.failure->device == "/dev/fake0");
+	CHECK(bench.swarm->was_asked("pause"));
+	CHECK(bench.count(event_kind::torrent_synced) == 0);
+	CHECK(bench.count(event_kind::torrent_error) == 1);
+	bench.disk->faults().switch_off();
+}
+
+TEST_CASE("a fatal disk error stops the torrent once, a failed read is only counted", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	session_fact fact;
+	fact.what = session_fact::kind::disk_error;
+	fact.failure = make_io_error("preadv", "/dev/fake0", 0, 16384, EIO);
+	bench.swarm->report(fact);
+	bench.world.run();
+	CHECK(bench.row().read_errors == 1);
+	CHECK(bench.row().state != torrent_state::error);
+	fact.is_fatal = true;
+	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, ENOSPC);
+	bench.swarm->report(fact);
+	bench.swarm->report(fact);
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().failure->os_errno == ENOSPC);
+	CHECK(bench.count(event_kind::disk_error) == 3);
+	CHECK(bench.count(event_kind::torrent_error) == 1);
+}
+
+TEST_CASE("resuming a failed torrent clears the device's state and hashes again before anything counts",
+	"[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.disk->faults().at_call_of(device_call::flush, 0, {fault::kind::fail, EIO});
+	bench.complete_and_sync();
+	REQUIRE(bench.row().state == torrent_state::error);
+	CHECK(bench.tell(resume_atom::value));
+	CHECK(bench.swarm->was_asked("recheck"));
+	CHECK(bench.swarm->was_asked("resume"));
+	CHECK_FALSE(bench.swarm->target->has_failed());
+	CHECK(bench.row().state == torrent_state::checking);
+	// A stale report from before does not make it done.
+	bench.swarm->report(session_fact::kind::complete);
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::checking);
+	bench.swarm->report(session_fact::kind::checked);
+	bench.swarm->report_status(true);
+	bench.world.run();
+	CHECK(bench.row().is_synced);
+}
+
+TEST_CASE("verification reads the device and names what differs", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	CHECK(bench.tell(verify_atom::value).failure().code == errc::invalid_argument);
+	bench.complete_and_sync();
+	CHECK(bench.tell(verify_atom::value));
+	bench.world.run();
+	CHECK(bench.row().is_verified);
+	CHECK(bench.row().bad_pieces == 0U);
+	CHECK(bench.count(event_kind::torrent_verified) == 1);
+
+	bench.swarm->wrong_piece = 2;
+	CHECK(bench.tell(verify_atom::value));
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().failure->code == errc::integrity);
+	CHECK(bench.row().bad_pieces == 1U);
+	auto const named = std::find_if(bench.events.begin(), bench.events.end(),
+		[](event const &e) { return e.kind == event_kind::hash_failed; });
+	REQUIRE(named != bench.events.end());
+	CHECK(named->piece == 2);
+}
+
+TEST_CASE("a verification that cannot read ends as an error", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	bench.disk->faults().always(device_call::read, {fault::kind::fail, EIO});
+	CHECK(bench.tell(verify_atom::value));
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().failure->os_errno == EIO);
+	CHECK_FALSE(bench.row().is_verified);
+}
+
+TEST_CASE("removal answers only when the storage is gone", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	auto const answer = bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
+	CHECK(bench.swarm->was_asked("remove"));
+	CHECK_FALSE(answer->value);
+	bench.swarm->report(session_fact::kind::removed);
+	bench.world.run();
+	REQUIRE(answer->value);
+	CHECK(*answer->value);
+	CHECK(bench.count(event_kind::torrent_removed) == 1);
+	CHECK(bench.tell(pause_atom::value).failure().code == errc::not_found);
+}
+
+TEST_CASE("a refused target reaches the caller as it is and leaves no torrent", "[session]")
+{
+	session_bench bench;
+	auto const refused = bench.add("/dev/mounted");
+	REQUIRE_FALSE(refused);
+	CHECK(refused.failure().code == errc::target_refused);
+	CHECK(refused.failure().check == "mounted");
+	auto const rows = bench.world.ask<rows_reply>(bench.actor, status_atom::value);
+	CHECK((*rows->value)->empty());
+}
+
+TEST_CASE("a torrent without peers asks again for the ones that were named", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.swarm->report_status(false, 0);
+	bench.world.run();
+	CHECK_FALSE(bench.swarm->was_asked("connect"));
+	bench.world.pass(timeouts::status_interval);
+	CHECK(bench.swarm->was_asked("connect"));
+	CHECK(bench.swarm->was_asked("status"));
+}
+
+TEST_CASE("stopping closes the session, waits for its own jobs and refuses what comes later", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	CHECK(bench.stop());
+	CHECK(bench.swarm->asked.back() == "close");
+}
