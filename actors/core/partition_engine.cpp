@@ -133,6 +133,7 @@ struct partition_engine::impl {
 	outcome read(job_ptr &job, bool may_allocate);
 	load_state load(disk_job &job, std::uint32_t index, block_ref &wanted);
 	result<void> fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
+	void keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
 	outcome hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_t count);
 	void hash_here(job_ptr job, std::uint32_t first, std::uint32_t count);
 	block_ref cached(disk_job const &job, std::uint32_t index);
@@ -400,14 +401,20 @@ partition_engine::impl::load_state partition_engine::impl::load(
 		return load_state::failed;
 	}
 	wanted = fresh.front();
-	if (!job.is_volatile) {
-		auto &piece = cache.get(job.target->id(), job.piece, blocks);
-		for (std::uint32_t i = 0; i < fresh.size(); ++i)
-			cache.insert_clean(piece, index + i, std::move(fresh[i]));
-		enforce_share();
-	}
+	if (!job.is_volatile)
+		keep(job, index, fresh);
 	fresh.clear();
 	return load_state::loaded;
+}
+
+/// Keeps what was read from the device for those who ask next: a source hashes a piece just before it sends
+/// it.
+void partition_engine::impl::keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks)
+{
+	auto &piece = cache.get(job.target->id(), job.piece, job.target->pieces().blocks_in_piece(job.piece));
+	for (std::uint32_t i = 0; i < blocks.size(); ++i)
+		cache.insert_clean(piece, first + i, blocks[i]);
+	enforce_share();
 }
 
 /// Reads consecutive blocks of the job's piece from the device.
@@ -493,6 +500,8 @@ partition_engine::impl::outcome partition_engine::impl::hash_in_pool(
 				return outcome::done;
 			}
 			misses += fresh.size();
+			if (!job->is_volatile && !job->bypass_cache)
+				keep(*job, index, fresh);
 			for (auto &block : fresh)
 				add(std::move(block));
 			fresh.clear();

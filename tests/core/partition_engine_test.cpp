@@ -433,7 +433,27 @@ TEST_CASE("large pieces go to the hashers in tasks of at most 1 MiB of one strea
 	CHECK(f.is_open(job));
 	hashers.run_all();
 	CHECK(f.done(job).sha1 == sha1_of(pristine(0, 4 * 1024 * 1024)));
-	CHECK(f.arena->used_blocks() == 0);
+}
+
+TEST_CASE("what was read to be hashed is kept for the readers that follow, unless it was a scan")
+{
+	engine_fixture f;
+	auto const s = f.add_storage({{"0", 64 * 1024, false}}, 64 * 1024);
+	CHECK(f.done(f.hash(s, 0)).sha1 == sha1_of(pristine(0, 64 * 1024)));
+	CHECK(f.arena->used_blocks() == 4);
+	f.disk->forget_operations();
+	CHECK_FALSE(f.done(f.read(s, 0, 16384, 16384)).failure);
+	CHECK(f.disk->operations().empty());
+
+	engine_fixture scanned;
+	auto const t = scanned.add_storage({{"0", 64 * 1024, false}}, 64 * 1024);
+	auto scan = scanned.sink.make_job(job_kind::hash_piece, t); // as a check would
+	scan->want_sha1 = true;
+	scan->is_volatile = true;
+	auto const number = scan->number;
+	scanned.engine.process(std::move(scan));
+	CHECK(scanned.done(number).sha1 == sha1_of(pristine(0, 64 * 1024)));
+	CHECK(scanned.arena->used_blocks() == 0);
 }
 
 TEST_CASE("a cleared piece answers when its hash is out of the hashers and forgets its blocks")
