@@ -161,7 +161,8 @@ result<partclone_info> parse_partclone_info(std::string_view text)
 	out.device_bytes = *block_size * *blocks;
 
 	std::uint64_t payload = 0;
-	std::optional<std::uint64_t> offset;
+	std::uint64_t offset = 0; // of the extent whose length comes next, if has_offset
+	bool has_offset = false;
 	while (auto const line = lines.next()) {
 		if (lines.is_cut())
 			return lines.fault("the file ends in the middle of a line");
@@ -170,26 +171,28 @@ result<partclone_info> parse_partclone_info(std::string_view text)
 			if (!digest)
 				return lines.fault("expected 'sha1: ' and 40 hexadecimal digits");
 			out.pieces.push_back(*digest);
-		} else if (line->starts_with(offset_key) && !offset) {
-			offset = parse_number(line->substr(offset_key.size()), 16);
-			if (!offset)
+		} else if (line->starts_with(offset_key) && !has_offset) {
+			auto const parsed = parse_number(line->substr(offset_key.size()), 16);
+			if (!parsed)
 				return lines.fault("the offset is not a hexadecimal number below 2^63");
-		} else if (line->starts_with(length_key) && offset) {
+			offset = *parsed;
+			has_offset = true;
+		} else if (line->starts_with(length_key) && has_offset) {
 			auto const length = parse_number(line->substr(length_key.size()), 16);
 			if (!length || *length == 0)
 				return lines.fault("the length is not a hexadecimal number from 1 to 2^63-1");
-			if (*offset > out.device_bytes || *length > out.device_bytes - *offset)
+			if (offset > out.device_bytes || *length > out.device_bytes - offset)
 				return lines.fault(
 					"the extent ends beyond the device of " + std::to_string(out.device_bytes) + " bytes");
-			if (!append(out.extents, {*offset, *length}))
+			if (!append(out.extents, {offset, *length}))
 				return lines.fault("the extent overlaps the one before it or lies below it");
 			payload += *length;
-			offset.reset();
+			has_offset = false;
 		} else {
 			return lines.fault("expected an 'offset: ', then its 'length: ', or a 'sha1: '");
 		}
 	}
-	if (offset)
+	if (has_offset)
 		return lines.fault("the file ends after an offset without its length");
 	if (out.extents.empty())
 		return lines.fault("the file describes no extent");
