@@ -61,6 +61,18 @@ constexpr std::array<option_info, 1> wait_options{{
 	{"--for", "", "CONDITION", false, "ready, downloaded, synced, verified, idle or gone"},
 }};
 
+constexpr std::array<option_info, 9> create_options_table{{
+	{"--output", "-o", "FILE", false, "the torrent file to write; required"},
+	{"--fs", "", "FS", false, "auto, raw, or a filesystem of partclone: ext4, xfs, btrfs, ntfs, vfat, ..."},
+	{"--piece-size", "", "BYTES", false, "a power of two, 256K to 16M; default: by covered size"},
+	{"--tracker", "", "URL", true, "a tracker"},
+	{"--comment", "", "TEXT", false, "a comment"},
+	{"--name", "", "NAME", false, "default: the last part of the source's path"},
+	{"--hybrid", "", "", false, "BitTorrent v1 and v2 hashes instead of v1 alone"},
+	{"--threads", "", "N", false, "hashing threads; default: one a core"},
+	{"--allow-mounted", "", "", false, "read the source although it is mounted for writing"},
+}};
+
 constexpr std::string_view selector_details =
 	"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\".";
 
@@ -92,6 +104,10 @@ constexpr auto table = std::to_array<command_info>({
 		"A gap in the sequence numbers is reported as events lost."},
 	{"wait", "[SEL...]", 0, operands_unlimited, wait_options, "wait until torrents have reached a condition",
 		"Without SEL: all torrents."},
+	{"create", "SOURCE", 1, 1, create_options_table,
+		"make a torrent of a block device, an image or partclone's torrent.info", ""},
+	{"inspect", "FILE", 1, 1, {}, "show what a torrent file covers and what is wrong with it",
+		"Exit status 3 if eziod would not accept it."},
 	{"shutdown", "", 0, 0, {}, "stop the daemon: data written and flushed first", ""},
 	{"version", "", 0, 0, {}, "print versions of client and daemon", ""},
 	{"ping", "", 0, 0, {}, "ask whether the daemon answers", ""},

@@ -150,6 +150,8 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"stats", run_stats},
 	{"events", run_events},
 	{"wait", run_wait},
+	{"create", run_create},
+	{"inspect", run_inspect},
 	{"shutdown", run_shutdown},
 	{"version", run_version},
 	{"ping", run_ping},
@@ -174,7 +176,7 @@ int fail(error const &e, bool is_json, console const &io)
 	if (is_json)
 		*io.out << wire::to_text({{"schema", wire::json_schema}, {"error", wire::error_to_json(e)}}) << "\n";
 	io.out->flush();
-	*io.err << "ezioctl: " << printable(to_string(e)) << "\n";
+	*io.err << "ezioctl: " << printable_lines(to_string(e)) << "\n";
 	return static_cast<int>(wire::exit_status_of(e.code));
 }
 

@@ -93,6 +93,17 @@ std::string printable(std::string_view text)
 	return clean;
 }
 
+std::string printable_lines(std::string_view text)
+{
+	std::string lines;
+	while (!text.empty()) {
+		auto const end = text.find('\n');
+		lines += (lines.empty() ? "" : "\n  ") + printable(text.substr(0, end));
+		text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+	}
+	return lines;
+}
+
 std::size_t display_width(std::string_view text)
 {
 	return static_cast<std::size_t>(

@@ -22,6 +22,8 @@ std::string format_percent(double fraction);
 /// Names come from torrents, which come from anywhere: control characters become '?', so that none reaches
 /// the terminal. Newlines too.
 std::string printable(std::string_view text);
+/// The same, but lines stay lines, each after the first indented: a message may list several faults.
+std::string printable_lines(std::string_view text);
 /// Columns that UTF-8 text takes, one a code point.
 std::size_t display_width(std::string_view text);
 

@@ -53,6 +53,7 @@ TEST_CASE("no control character of a name reaches the terminal")
 {
 	CHECK(printable("a\x1b[2Jb\n\x7f\xc2\x9b") == "a?[2Jb???");
 	CHECK(printable("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+	CHECK(printable_lines("a\x1b\nb\n") == "a?\n  b");
 	auto t = sample();
 	t.name = "\x1b[31mred";
 	CHECK(render_status({t}, {"name"}, false) == "NAME\n?[31mred\n");

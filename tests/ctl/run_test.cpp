@@ -409,3 +409,37 @@ TEST_CASE("version names the client also when there is no daemon")
 	CHECK(document["daemon"]["version"] == "9.9");
 	CHECK(document["client"]["protocol"] == 1);
 }
+
+TEST_CASE("create and inspect agree on an image")
+{
+	scratch_dir const directory;
+	auto const image = directory.path("image");
+	auto const file = directory.path("image.torrent");
+	std::ofstream(image) << std::string(1 << 20, 'x');
+	auto const made =
+		run_line({"create", image, "--fs", "raw", "-o", file, "--piece-size", "256K", "--json"});
+	INFO(made.err);
+	REQUIRE(made.status == 0);
+	auto const report = json::parse(made.out);
+	CHECK(report["schema"] == 1);
+	CHECK(report["pieces"] == 4);
+	auto const inspected = run_line({"inspect", file, "--json"});
+	CHECK(inspected.status == 0);
+	auto const seen = json::parse(inspected.out);
+	CHECK(seen["usable"] == true);
+	CHECK(seen["info_hash"] == report["info_hash"]);
+	CHECK(seen["extents"] == json::array({{{"offset_bytes", 0}, {"length_bytes", 1 << 20}}}));
+	CHECK(run_line({"inspect", file}).out.find("usable\n") != std::string::npos);
+	auto const faulty = run_line({"inspect", image});
+	CHECK(faulty.status == 3);
+	CHECK(faulty.out.find("FAULT") != std::string::npos);
+}
+
+TEST_CASE("create without an output or with an impossible piece size is a usage error")
+{
+	CHECK(run_line({"create", "/nonexistent"}).status == 2);
+	for (auto const *size : {"", "x", "1G", "-1", "99999999999M", "1 M"}) {
+		INFO(size);
+		CHECK(run_line({"create", "/nonexistent", "-o", "/nonexistent/x", "--piece-size", size}).status == 2);
+	}
+}
