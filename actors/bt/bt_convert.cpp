@@ -29,6 +29,7 @@ lt::operation_t operation_of(job_kind kind)
 	case job_kind::hash_block:
 		return lt::operation_t::file_read;
 	case job_kind::write:
+	case job_kind::write_back:
 	case job_kind::sync:
 	case job_kind::release:
 	case job_kind::clear_piece:

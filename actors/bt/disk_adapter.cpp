@@ -314,18 +314,24 @@ void disk_adapter::async_move_storage(lt::storage_index_t, std::string path, lt:
 	});
 }
 
-void disk_adapter::async_release_files(lt::storage_index_t index, std::function<void()> handler)
+void disk_adapter::let_go(job_kind kind, lt::storage_index_t index, std::function<void()> handler)
 {
-	fan_out(job_kind::release, at(index), [handler = std::move(handler)](std::optional<error> const &) {
+	fan_out(kind, at(index), [handler = std::move(handler)](std::optional<error> const &) {
 		// Failures were reported with their jobs.
 		if (handler)
 			handler();
 	});
 }
 
+void disk_adapter::async_release_files(lt::storage_index_t index, std::function<void()> handler)
+{
+	// Asked for when a download ends: what was received is what others will ask for next, so it stays.
+	let_go(job_kind::write_back, index, std::move(handler));
+}
+
 void disk_adapter::async_stop_torrent(lt::storage_index_t index, std::function<void()> handler)
 {
-	async_release_files(index, std::move(handler));
+	let_go(job_kind::release, index, std::move(handler));
 }
 
 void disk_adapter::async_check_files(lt::storage_index_t index, lt::add_torrent_params const *,

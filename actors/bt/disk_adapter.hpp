@@ -135,6 +135,7 @@ private:
 	void enqueue_to(std::size_t partition, std::unique_ptr<lt_job> job);
 	/// One job of this kind for every partition; @p done is called once, with the first failure.
 	void fan_out(job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done);
+	void let_go(job_kind kind, lt::storage_index_t index, std::function<void()> handler);
 	template <class Handler>
 	void post(Handler handler);
 	void complete(job_ptr job);

@@ -24,6 +24,7 @@ enum class job_kind : std::uint8_t {
 	hash_block,  ///< SHA-256 of the block at offset_bytes -> block_sha256[0]
 	clear_piece, ///< done when no operation of the piece is outstanding and its blocks are forgotten
 	open,        ///< opens this partition's handle of the storage, so that a bad device shows early
+	write_back,  ///< writes this storage's dirty blocks; keeps them, the handle and everything else
 	sync,        ///< writes this storage's dirty blocks, then flushes the device
 	release,     ///< as sync without the flush; forgets the storage's blocks and closes its handle
 	discard, ///< forgets the storage's blocks, dirty ones too (their jobs end as aborted); keeps the handle

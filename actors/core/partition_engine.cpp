@@ -95,6 +95,7 @@ std::optional<error> fault_of(disk_job const &job)
 	case job_kind::hash_piece:
 	case job_kind::clear_piece:
 	case job_kind::open:
+	case job_kind::write_back:
 	case job_kind::sync:
 	case job_kind::release:
 	case job_kind::discard:
@@ -126,6 +127,7 @@ struct partition_engine::impl {
 	void do_write(job_ptr job);
 	void do_hash(job_ptr job);
 	void do_clear(job_ptr job);
+	void do_write_back(job_ptr job);
 	void do_sync(job_ptr job);
 	void do_release(job_ptr job);
 	void do_discard(job_ptr job);
@@ -272,6 +274,8 @@ void partition_engine::impl::dispatch(job_ptr job)
 			return answer(stats, std::move(job), opened.failure());
 		return answer(stats, std::move(job));
 	}
+	case job_kind::write_back:
+		return do_write_back(std::move(job));
 	case job_kind::sync:
 		return do_sync(std::move(job));
 	case job_kind::release:
@@ -575,6 +579,15 @@ void partition_engine::impl::do_clear(job_ptr job)
 		clears.push_back(std::move(job));
 		return;
 	}
+	answer(stats, std::move(job));
+}
+
+void partition_engine::impl::do_write_back(job_ptr job)
+{
+	if (auto const failure = write_storage(job->target->id()))
+		return answer(stats, std::move(job), *failure);
+	if (auto const earlier = job->target->failure())
+		return answer(stats, std::move(job), *earlier);
 	answer(stats, std::move(job));
 }
 

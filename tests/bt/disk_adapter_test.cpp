@@ -74,6 +74,17 @@ TEST_CASE("a read of a cached block is answered from the block that was received
 		CHECK(o.kind != device_call::read);
 }
 
+TEST_CASE("released files keep what was received in the cache", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	write_block(fixture, 1, 0, 'y', answers);
+	bool released = false;
+	fixture.disk().async_release_files(fixture.index(), [&] { released = true; });
+	REQUIRE(fixture.run_until([&] { return released && answers.codes.size() == 1; }));
+	CHECK(fixture.arena().used_blocks() == 1);
+}
+
 TEST_CASE("a request that crosses blocks is assembled", "[disk-adapter]")
 {
 	adapter_fixture fixture;

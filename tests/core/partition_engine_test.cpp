@@ -580,6 +580,24 @@ TEST_CASE("a failed flush is final although the kernel says OK the next time")
 	CHECK(f.calls(device_call::flush) == 1);
 }
 
+TEST_CASE("a write-back writes what is dirty, flushes nothing and keeps the blocks")
+{
+	engine_fixture f;
+	auto const s = f.add_storage({{"0", 64 * 1024, false}}, 64 * 1024);
+	auto const written = f.write(s, 0, 1, std::byte{7});
+	f.done(f.control(job_kind::write_back, s));
+	f.done(written);
+	CHECK(f.disk->bytes(16384, 1).front() == std::byte{7});
+	CHECK(f.faults->calls_of(device_call::flush) == 0);
+	f.disk->forget_operations();
+	CHECK(f.bytes_read(f.read(s, 0, 16384, 16384)).front() == std::byte{7});
+	CHECK(f.disk->operations().empty());
+
+	f.faults->always(device_call::write, {fault::kind::fail, EIO});
+	f.write(s, 0, 2, std::byte{8});
+	CHECK(f.failed(f.control(job_kind::write_back, s)).os_errno == EIO);
+}
+
 TEST_CASE("release writes, forgets and closes; discard forgets what was not written")
 {
 	engine_fixture f;
