@@ -24,7 +24,7 @@ class LiveTuning(unittest.TestCase):
             image = laboratory.image("image", SIZE)
             seeder = laboratory.daemon("seeder")
             seeder.add(torrent, source, "--seed")
-            target = laboratory.daemon("target", {"session": {"download-limit": "16MiB/s"}})
+            target = laboratory.daemon("target", {"session": {"download-limit": "5MiB/s"}})
             target.add(torrent, image, "--peer", seeder.peer)
             for size in (2048, 64, 300, 64):
                 target.wait_for(lambda row: row["state"] == "downloading" and row["down_rate"] > 0, "data flows")

@@ -127,7 +127,7 @@ class WriteErrors(unittest.TestCase):
     def test_a_full_file_system_under_an_image_file(self):
         need_root()
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            source, torrent, seeder, target = swarm(laboratory, limit=0)
             small = laboratory.mount("tmpfs", "small", "-t", "tmpfs", "-o", "size=16m")
             bad = small / "image"
             with open(bad, "wb") as file:
@@ -138,7 +138,7 @@ class WriteErrors(unittest.TestCase):
     def test_a_loop_device_that_cannot_store_what_it_takes(self):
         need_root()
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            source, torrent, seeder, target = swarm(laboratory, limit=0)
             small = laboratory.mount("tmpfs", "small", "-t", "tmpfs", "-o", "size=16m")
             backing = small / "image"
             with open(backing, "wb") as file:
@@ -150,7 +150,7 @@ class WriteErrors(unittest.TestCase):
         need_root()
         need("nbdkit", "nbdfuse")
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            source, torrent, seeder, target = swarm(laboratory, limit=0)
             point = laboratory.folder / "nbd"
             point.mkdir()
             switch = laboratory.folder / "fail-now"
@@ -222,7 +222,7 @@ class Interruptions(unittest.TestCase):
 
     def test_a_damaged_target_is_found_by_verify_and_mended_by_resume(self):
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            source, torrent, seeder, target = swarm(laboratory, limit=0)
             image = laboratory.image("image", SIZE)
             target.add(torrent, image, "--peer", seeder.peer)
             target.wait_synced()
@@ -245,7 +245,7 @@ class Interruptions(unittest.TestCase):
 
     def test_a_seed_whose_bytes_are_wrong_is_never_called_done(self):
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit="0")
+            source, torrent, seeder, target = swarm(laboratory, limit=0)
             with open(source, "r+b") as file:
                 file.seek(SIZE // 3)
                 file.write(os.urandom(1 * MIB))
