@@ -1,4 +1,5 @@
 """Finding peers, and clients that are not ours."""
+import os
 import subprocess
 import unittest
 
@@ -21,14 +22,14 @@ class ForeignClients(unittest.TestCase):
         return self.lab.spawn(
             "aria2c", f"--dir={folder}", f"--listen-port={port}", "--enable-dht=false", "--enable-dht6=false",
             "--bt-enable-lpd=false", "--interface=127.0.0.1", "--file-allocation=none", "--summary-interval=0",
-            "--seed-ratio=0.0", "--bt-tracker-connect-timeout=1", "--no-conf", "--disable-ipv6", *options, self.torrent)
+            "--bt-tracker-connect-timeout=1", "--no-conf", "--disable-ipv6", *options, self.torrent)
 
     def test_aria2_seeds(self):
         folder = self.lab.folder / "aria2"
         folder.mkdir()
         (folder / "0").write_bytes(self.source.read_bytes())
         port = lab.free_port()
-        self.aria2(folder, port, "--check-integrity=true")
+        self.aria2(folder, port, "--check-integrity=true", "--seed-ratio=0.0")
         image = self.lab.image("image", self.source.stat().st_size)
         target = self.lab.daemon("target")
         target.add(self.torrent, image, "--peer", f"127.0.0.1:{port}")
@@ -36,24 +37,35 @@ class ForeignClients(unittest.TestCase):
         self.assertEqual(target.stop(), 0)
         sh("cmp", self.source, image)
 
+    def test_a_seed_that_sends_wrong_bytes_is_never_the_source_of_a_done(self):
+        folder = self.lab.folder / "aria2"
+        folder.mkdir()
+        wrong = bytearray(self.source.read_bytes())
+        wrong[SIZE // 2] ^= 1
+        (folder / "0").write_bytes(wrong)
+        port = lab.free_port()
+        self.aria2(folder, port, "--bt-seed-unverified=true", "--allow-overwrite=true", "--seed-ratio=0.0")
+        target = self.lab.daemon("target")
+        target.add(self.torrent, self.lab.image("image", self.source.stat().st_size), "--peer", f"127.0.0.1:{port}")
+        row = target.wait_for(lambda row: row["hash_failures"] > 0, "a hash fails")
+        self.assertEqual((row["state"], row["synced"]), ("downloading", False))
+        self.assertLess(row["pieces_done"], row["pieces_total"])
+
     def test_aria2_leeches_while_one_of_ours_does(self):
         seeder = self.lab.daemon("seeder")
         seeder.add(self.torrent, self.source, "--seed")
         folder = self.lab.folder / "aria2"
         folder.mkdir()
         port = lab.free_port()
-        self.aria2(folder, port)
-        # aria2 takes no address of a peer: a daemon of ours that knows it connects, and tells the others by PEX.
+        aria2 = self.aria2(folder, port, "--seed-time=0")
+        # aria2 takes no address of a peer: a daemon of ours that knows it connects.
         target = self.lab.daemon("target")
         image = self.lab.image("image", self.source.stat().st_size)
         target.add(self.torrent, image, "--peer", seeder.peer, "--peer", f"127.0.0.1:{port}")
         target.wait_synced()
         copy = folder / "0"
-        control = folder / "0.aria2"
-
-        def is_complete():
-            return copy.exists() and not control.exists() and copy.stat().st_size == self.source.stat().st_size
-        wait_until(is_complete, "aria2 has it all")
+        wait_until(lambda: aria2.poll() is not None, "aria2 has it all and ends")
+        self.assertEqual(aria2.returncode, 0)
         sh("cmp", self.source, copy)
         self.assertEqual(target.stop(), 0)
         sh("cmp", self.source, image)
@@ -90,14 +102,18 @@ class Discovery(unittest.TestCase):
         port = lab.free_port()
         folder = self.lab.folder / "tracker"
         folder.mkdir(mode=0o755)
-        tracker = self.lab.spawn("opentracker", "-i", "127.0.0.1", "-p", port, "-P", port, "-d", folder)
         url = f"http://127.0.0.1:{port}/announce"
+        source, torrent = self.make("--tracker", url)
+        # Debian's opentracker serves listed torrents only.
+        allowed = folder / "allowed"
+        allowed.write_text(lab.inspect(torrent)["info_hash"] + "\n", encoding="ascii")
+        os.chmod(self.lab.folder, 0o755)
+        tracker = self.lab.spawn("opentracker", "-i", "127.0.0.1", "-p", port, "-P", port, "-w", allowed)
         wait_until(lambda: tracker.poll() is not None or subprocess.run(
             ["python3", "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 1)"],
             capture_output=True, check=False).returncode == 0, "the tracker listens", 15)
         if tracker.poll() is not None:
             self.skipTest(f"opentracker ends with {tracker.returncode} here")
-        source, torrent = self.make("--tracker", url)
         seeder, target = self.lab.daemon("seeder"), self.lab.daemon("target")
         seeder.add(torrent, source, "--seed")
         image = self.lab.image("image", SIZE)
