@@ -66,7 +66,7 @@ run_step() {
 
 ezio_install build run test
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tests/tsan.supp
+export TSAN_OPTIONS=halt_on_error=1
 failed=()
 for step in "${steps[@]}"; do
 	echo "=== $step"
