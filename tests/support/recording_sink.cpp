@@ -14,19 +14,19 @@ public:
 		m_answers.push_back(0);
 		return m_answers.size() - 1;
 	}
-	void answered(std::size_t number)
+	void answered(std::size_t which)
 	{
 		std::lock_guard const lock(m_mutex);
-		if (++m_answers[number] > 1)
-			m_faults += "job " + std::to_string(number) + " was answered twice; ";
+		if (++m_answers[which] > 1)
+			m_faults += "job " + std::to_string(which) + " was answered twice; ";
 		else
 			++m_answered;
 	}
-	void destroyed(std::size_t number)
+	void destroyed(std::size_t which)
 	{
 		std::lock_guard const lock(m_mutex);
-		if (m_answers[number] == 0)
-			m_faults += "job " + std::to_string(number) + " was destroyed without an answer; ";
+		if (m_answers[which] == 0)
+			m_faults += "job " + std::to_string(which) + " was destroyed without an answer; ";
 	}
 	std::size_t made() const
 	{
