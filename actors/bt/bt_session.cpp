@@ -33,6 +33,22 @@ using fact_kind = session_fact::kind;
 
 constexpr int torrent_bytes_max = 16 * 1024 * 1024;
 
+/// Payload since the torrent was added. libtorrent's own running total is brought up to date once a second
+/// only, and its exact one starts anew when the torrent is paused.
+struct payload_total {
+	std::uint64_t before_pause = 0;
+	std::uint64_t since_pause = 0;
+
+	std::uint64_t update(std::int64_t counted)
+	{
+		auto const now = static_cast<std::uint64_t>(std::max<std::int64_t>(0, counted));
+		if (now < since_pause)
+			before_pause += since_pause;
+		since_pause = now;
+		return before_pause + since_pause;
+	}
+};
+
 /// One torrent of the session. Its address is the torrent's user data in libtorrent.
 struct torrent_entry {
 	std::string info_hash;
@@ -40,6 +56,8 @@ struct torrent_entry {
 	lt::torrent_handle handle;
 	std::shared_ptr<lt::torrent_info const> info;
 	std::vector<lt::tcp::endpoint> named_peers;
+	payload_total downloaded;
+	payload_total uploaded;
 };
 
 session_fact make_fact(fact_kind kind, std::string info_hash)
@@ -50,7 +68,7 @@ session_fact make_fact(fact_kind kind, std::string info_hash)
 	return fact;
 }
 
-session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_entry const &entry)
+session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_entry &entry)
 {
 	session_fact::swarm_status out;
 	out.is_checking = status.state == lt::torrent_status::checking_files ||
@@ -63,8 +81,8 @@ session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_ent
 		static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.total_wanted_done)), entry.size_bytes);
 	if (out.is_complete)
 		out.done_bytes = entry.size_bytes;
-	out.downloaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.all_time_download));
-	out.uploaded_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.all_time_upload));
+	out.downloaded_bytes = entry.downloaded.update(status.total_payload_download);
+	out.uploaded_bytes = entry.uploaded.update(status.total_payload_upload);
 	out.peers = static_cast<std::uint32_t>(std::max(0, status.num_peers));
 	out.seeds = static_cast<std::uint32_t>(std::max(0, status.num_seeds));
 	out.pieces_done = static_cast<std::uint32_t>(std::max(0, status.num_pieces));
@@ -279,7 +297,7 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 {
 	if (auto const *update = lt::alert_cast<lt::state_update_alert>(&alert)) {
 		for (auto const &status : update->status) {
-			auto const *entry = status.handle.userdata().get<torrent_entry>();
+			auto *const entry = status.handle.userdata().get<torrent_entry>();
 			if (entry == nullptr)
 				continue;
 			auto fact = make_fact(fact_kind::status, entry->info_hash);
