@@ -532,11 +532,11 @@ void partition_engine::impl::hash_here(job_ptr job, std::uint32_t first, std::ui
 	auto const opened = handles.acquire(job->target);
 	if (!opened)
 		return answer(stats, std::move(job), opened.failure());
-	hash_stream stream(job->want_sha1, job->want_block_sha256);
+	auto const stream = hashers.open_stream(job->want_sha1, job->want_block_sha256);
 	std::uint64_t hashed_bytes = 0;
 	auto const add = [&](std::byte const *bytes, std::uint32_t index) {
 		auto const length = block_length(*job, index);
-		stream.add_block({bytes, length}, sha256_length(*job, index));
+		stream->add_block({bytes, length}, sha256_length(*job, index));
 		hashed_bytes += length;
 	};
 	auto const end = first + count;
@@ -557,7 +557,7 @@ void partition_engine::impl::hash_here(job_ptr job, std::uint32_t first, std::ui
 			add(scratch.get() + std::size_t{i} * block_bytes, index + i);
 		index += blocks;
 	}
-	stream.finish(*job);
+	stream->finish(*job);
 	stats.hashed_bytes.fetch_add(hashed_bytes, relaxed);
 	if (job->failure)
 		stats.errors.fetch_add(1, relaxed);

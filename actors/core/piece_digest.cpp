@@ -1,7 +1,6 @@
 #include "actors/core/piece_digest.hpp"
 
-#include "actors/core/error.hpp"
-#include "actors/core/partition_stats.hpp"
+#include "actors/core/multi_digest.hpp"
 
 #include <openssl/evp.h>
 
@@ -107,84 +106,41 @@ Digest digest_of(digest_pool &pool, std::span<std::byte const> bytes)
 
 } // namespace
 
-struct hash_stream::state {
-	context_ptr sha1;
-	context_ptr sha256;
-	std::vector<sha256_digest> blocks;
-	bool want_sha1 = false;
-	bool want_blocks = false;
-	bool has_failed = false;
-};
-
-hash_stream::hash_stream(bool want_sha1, bool want_block_sha256) : m_state(std::make_unique<state>())
+hash_stream::hash_stream(bool want_sha1, bool want_block_sha256, std::shared_ptr<hash_plan const> plan)
+	: m_plan(std::move(plan)), m_want_sha1(want_sha1), m_want_blocks(want_block_sha256)
 {
-	m_state->want_sha1 = want_sha1;
-	m_state->want_blocks = want_block_sha256;
-	if (want_sha1) {
-		m_state->sha1 = sha1_pool().take();
-		m_state->has_failed = !sha1_pool().start(m_state->sha1);
-	}
-	if (want_block_sha256) {
-		m_state->sha256 = sha256_pool().take();
-		m_state->has_failed = m_state->has_failed || !m_state->sha256;
-	}
-}
-
-hash_stream::~hash_stream()
-{
-	sha1_pool().put(std::move(m_state->sha1));
-	sha256_pool().put(std::move(m_state->sha256));
 }
 
 void hash_stream::add_block(std::span<std::byte const> bytes, std::size_t sha256_bytes)
 {
-	auto &s = *m_state;
-	if (s.has_failed)
-		return;
-	if (s.want_sha1 && !add(s.sha1, bytes))
-		s.has_failed = true;
-	if (s.want_blocks && sha256_bytes > 0) {
-		auto &digest = s.blocks.emplace_back();
-		if (!(sha256_pool().start(s.sha256) && add(s.sha256, bytes.first(sha256_bytes)) &&
-				finish_digest(s.sha256, digest)))
-			s.has_failed = true;
+	if (m_want_sha1) {
+		sha_part const part{&m_sha1, {&bytes, 1}, false};
+		hash_parts(*m_plan, {&part, 1});
+	}
+	if (m_want_blocks && sha256_bytes > 0) {
+		auto const covered = bytes.first(sha256_bytes);
+		sha_stream block(sha_kind::sha256);
+		sha_part const part{&block, {&covered, 1}, true};
+		hash_parts(*m_plan, {&part, 1});
+		m_blocks.push_back(block.digest<32>());
 	}
 }
 
 void hash_stream::finish(disk_job &job)
 {
-	auto &s = *m_state;
-	if (!s.has_failed && s.want_sha1 && !finish_digest(s.sha1, job.sha1))
-		s.has_failed = true;
-	if (s.has_failed) {
-		job.failure = make_error(errc::internal, "the hash function failed");
-		return;
+	if (m_want_sha1) {
+		sha_part const part{&m_sha1, {}, true};
+		hash_parts(*m_plan, {&part, 1});
+		job.sha1 = m_sha1.digest<20>();
 	}
-	job.block_sha256 = std::move(s.blocks);
+	job.block_sha256 = std::move(m_blocks);
 }
 
 void run_hash_task(hash_task task)
 {
-	std::uint64_t hashed_bytes = 0;
-	for (auto &part : task.parts) {
-		task.stream->add_block({part.block.data(), part.length_bytes}, part.sha256_bytes);
-		hashed_bytes += part.length_bytes;
-		part.block = {};
-	}
-	if (task.stats != nullptr)
-		task.stats->hashed_bytes.fetch_add(hashed_bytes, std::memory_order_relaxed);
-	if (!task.job)
-		return;
-	task.stream->finish(*task.job);
-	if (task.stats != nullptr) {
-		if (task.job->failure)
-			task.stats->errors.fetch_add(1, std::memory_order_relaxed);
-		else
-			task.stats->hash_latency.record(monotonic_clock::now() - task.job->submitted);
-		task.stats->queue_depth.fetch_sub(1, std::memory_order_relaxed);
-	}
-	auto *const sink = task.job->sink;
-	sink->finished(std::move(task.job));
+	multi_digest digest(task.stream->plan());
+	digest.add(std::move(task));
+	digest.run();
 }
 
 sha1_digest sha1_of(std::span<std::byte const> bytes)

@@ -1,10 +1,13 @@
 #pragma once
 
 #include "actors/core/disk_job.hpp"
+#include "actors/core/hash_plan.hpp"
+#include "actors/core/sha_stream.hpp"
 
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace ezio
@@ -41,8 +44,9 @@ public:
 
 /// Digests of the bytes seen so far. Used by one thread at a time.
 struct hash_stream {
-	hash_stream(bool want_sha1, bool want_block_sha256);
-	virtual ~hash_stream();
+	hash_stream(
+		bool want_sha1, bool want_block_sha256, std::shared_ptr<hash_plan const> plan = default_hash_plan());
+	virtual ~hash_stream() = default;
 	hash_stream(hash_stream const &) = delete;
 	hash_stream &operator=(hash_stream const &) = delete;
 
@@ -50,27 +54,40 @@ struct hash_stream {
 	/// since v2 torrents know no padding; a block of padding only (0) has no digest.
 	void add_block(std::span<std::byte const> bytes, std::size_t sha256_bytes);
 	void add_block(std::span<std::byte const> bytes) { add_block(bytes, bytes.size()); }
-	/// Stores the digests in the job, or a failure if OpenSSL failed. The stream is spent.
+	/// Stores the digests in the job. The stream is spent.
 	void finish(disk_job &job);
+	hash_plan const &plan() const { return *m_plan; }
 
 private:
-	struct state;
-	std::unique_ptr<state> m_state;
+	friend class multi_digest;
+
+	std::shared_ptr<hash_plan const> m_plan;
+	sha_stream m_sha1{sha_kind::sha1};
+	std::vector<sha256_digest> m_blocks;
+	bool m_want_sha1;
+	bool m_want_blocks;
 };
 
-/// Runs one task: adds its parts (dropping each reference at once), counts, and, if the task is the last,
-/// hands the finished job to its sink.
+/// Runs one task: adds its parts, drops the references to them, counts, and, if the task is the last, hands
+/// the finished job to its sink.
 void run_hash_task(hash_task task);
 
 /// Hashes in the caller's thread: for hashing-threads 0 and for tests.
 class inline_hash_dispatcher : public hash_dispatcher
 {
 public:
+	explicit inline_hash_dispatcher(std::shared_ptr<hash_plan const> plan = default_hash_plan())
+		: m_plan(std::move(plan))
+	{
+	}
 	void submit(hash_task task) override { run_hash_task(std::move(task)); }
 	std::shared_ptr<hash_stream> open_stream(bool want_sha1, bool want_block_sha256) override
 	{
-		return std::make_shared<hash_stream>(want_sha1, want_block_sha256);
+		return std::make_shared<hash_stream>(want_sha1, want_block_sha256, m_plan);
 	}
+
+private:
+	std::shared_ptr<hash_plan const> m_plan;
 };
 
 /// Digests of bytes at hand. Any thread. They throw std::bad_alloc if OpenSSL has no memory.
