@@ -1,18 +1,45 @@
 #include "actors/hasher.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace ezio
 {
 
-hasher_actor::behavior_type hasher(hasher_actor::pointer self)
+namespace
 {
+
+/// A hasher with more than this gets no new stream while another has less: some 2 to 8 ms of work.
+constexpr std::uint64_t backlog_bytes_max = 16 * 1024 * 1024;
+
+} // namespace
+
+hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self,
+	std::shared_ptr<hash_plan const> plan, std::shared_ptr<hasher_stats> stats)
+{
+	auto &state = self->state;
+	state.plan = std::move(plan);
+	state.stats = std::move(stats);
+	state.digest = std::make_unique<multi_digest>(*state.plan, state.stats.get());
 	return {
-		[](hash_work &work) {
-			run_hash_task(std::move(work->task));
+		[self](hash_work &work) {
+			self->state.digest->add(std::move(work->task));
 			work.reset();
+			if (!std::exchange(self->state.is_ticking, true))
+				self->send(self, tick_atom::value);
 		},
-		[self](stop_atom) { self->quit(); },
+		[self](tick_atom) {
+			self->state.digest->step();
+			self->state.is_ticking = !self->state.digest->is_idle();
+			// Behind all that has arrived during the step.
+			if (self->state.is_ticking)
+				self->send(self, tick_atom::value);
+		},
+		[self](stop_atom) {
+			self->state.digest->run();
+			self->quit();
+		},
 	};
 }
 
@@ -21,19 +48,38 @@ hasher_actor::behavior_type hasher(hasher_actor::pointer self)
 class hasher_pool::worker
 {
 public:
-	explicit worker(caf::actor_system &system) : m_actor(system.spawn<caf::detached>(hasher)) {}
+	worker(caf::actor_system &system, std::shared_ptr<hash_plan const> plan)
+		: m_actor(system.spawn<caf::detached>(hasher, std::move(plan), m_stats))
+	{
+	}
 	~worker() { caf::anon_send(m_actor, stop_atom::value); }
 	worker(worker const &) = delete;
 	worker &operator=(worker const &) = delete;
 
 	void submit(hash_task task)
 	{
+		std::uint64_t bytes = 0;
+		for (auto const &part : task.parts)
+			bytes += part.length_bytes;
+		m_submitted_bytes.fetch_add(bytes, std::memory_order_relaxed);
 		auto work = std::make_shared<hash_work_data>();
 		work->task = std::move(task);
 		caf::anon_send(m_actor, std::move(work));
 	}
+	std::shared_ptr<hasher_stats const> stats() const { return m_stats; }
+	/// Bytes waiting to be hashed.
+	std::uint64_t backlog_bytes() const
+	{
+		auto const hashed = m_stats->hashed_bytes.load(std::memory_order_relaxed);
+		auto const submitted = m_submitted_bytes.load(std::memory_order_relaxed);
+		return submitted > hashed ? submitted - hashed : 0; // read at different moments
+	}
+
+	std::atomic<std::size_t> open_streams{0}; ///< any thread
 
 private:
+	std::atomic<std::uint64_t> m_submitted_bytes{0};
+	std::shared_ptr<hasher_stats> m_stats = std::make_shared<hasher_stats>();
 	hasher_actor m_actor;
 };
 
@@ -42,16 +88,25 @@ namespace
 
 /// A stream that remembers its hasher, so that all tasks of a piece run there in order.
 struct pooled_stream : hash_stream {
-	pooled_stream(bool want_sha1, bool want_block_sha256, std::shared_ptr<hasher_pool::worker> w)
-		: hash_stream(want_sha1, want_block_sha256), worker(std::move(w))
+	pooled_stream(bool want_sha1, bool want_block_sha256, std::shared_ptr<hash_plan const> plan,
+		std::shared_ptr<hasher_pool::worker> w)
+		: hash_stream(want_sha1, want_block_sha256, std::move(plan)), worker(std::move(w))
 	{
 	}
-	std::shared_ptr<hasher_pool::worker> worker; ///< null: hash in the caller
+	~pooled_stream() override
+	{
+		if (worker != nullptr)
+			worker->open_streams.fetch_sub(1, std::memory_order_relaxed);
+	}
+	std::shared_ptr<hasher_pool::worker> worker; ///< counts this stream already; null: hash in the caller
 };
 
 } // namespace
 
-hasher_pool::hasher_pool(caf::actor_system &system) : m_system(system) {}
+hasher_pool::hasher_pool(caf::actor_system &system, std::shared_ptr<hash_plan const> plan)
+	: m_system(system), m_plan(std::move(plan)), m_lanes(m_plan->choose(sha_kind::sha1, sha_lanes_max).lanes)
+{
+}
 
 hasher_pool::~hasher_pool() = default;
 
@@ -65,7 +120,7 @@ void hasher_pool::resize(std::uint32_t hashers)
 		m_workers.pop_back();
 	}
 	while (m_workers.size() < hashers)
-		m_workers.push_back(std::make_shared<worker>(m_system));
+		m_workers.push_back(std::make_shared<worker>(m_system, m_plan));
 }
 
 std::uint32_t hasher_pool::size() const
@@ -76,23 +131,46 @@ std::uint32_t hasher_pool::size() const
 
 void hasher_pool::submit(hash_task task)
 {
-	// Every stream given to submit() came from open_stream().
-	auto const stream = std::static_pointer_cast<pooled_stream>(task.stream);
-	if (stream->worker == nullptr)
+	// Every stream given to submit() came from open_stream(). The worker is held until the task is in its
+	// mailbox: what was sent before may end the stream.
+	auto const chosen = std::static_pointer_cast<pooled_stream>(task.stream)->worker;
+	if (chosen == nullptr)
 		run_hash_task(std::move(task));
 	else
-		stream->worker->submit(std::move(task));
+		chosen->submit(std::move(task));
 }
 
 std::shared_ptr<hash_stream> hasher_pool::open_stream(bool want_sha1, bool want_block_sha256)
 {
+	auto const load = [](std::shared_ptr<worker> const &w) {
+		return w->open_streams.load(std::memory_order_relaxed);
+	};
+	auto const has_room = [&](std::shared_ptr<worker> const &w) {
+		return load(w) < m_lanes && w->backlog_bytes() < backlog_bytes_max;
+	};
 	std::shared_ptr<worker> chosen;
 	{
 		std::lock_guard const lock(m_mutex);
-		if (!m_workers.empty())
-			chosen = m_workers[m_next++ % m_workers.size()];
+		// Few hashers with full lanes cost less than many with one piece each.
+		auto at = std::find_if(m_workers.begin(), m_workers.end(), has_room);
+		if (at == m_workers.end())
+			at = std::min_element(m_workers.begin(), m_workers.end(),
+				[&](auto const &a, auto const &b) { return load(a) < load(b); });
+		if (at != m_workers.end()) {
+			chosen = *at;
+			chosen->open_streams.fetch_add(1, std::memory_order_relaxed);
+		}
 	}
-	return std::make_shared<pooled_stream>(want_sha1, want_block_sha256, std::move(chosen));
+	return std::make_shared<pooled_stream>(want_sha1, want_block_sha256, m_plan, std::move(chosen));
+}
+
+std::vector<std::shared_ptr<hasher_stats const>> hasher_pool::stats() const
+{
+	std::lock_guard const lock(m_mutex);
+	std::vector<std::shared_ptr<hasher_stats const>> all;
+	for (auto const &w : m_workers)
+		all.push_back(w->stats());
+	return all;
 }
 
 } // namespace ezio

@@ -98,9 +98,11 @@ using disk_partition_actor = caf::typed_actor<
 	caf::replies_to<stop_atom>::with<void_reply>>;
 
 using hasher_actor = caf::typed_actor<
-	// Adds the task's blocks to its stream; the last task of a piece goes to the job's sink.
+	// Adds the task to those being hashed; the job of a piece's last task goes to its sink.
 	caf::reacts_to<hash_work>,
-	// Ends, after all work sent before.
+	// To itself: hashes some more of what there is, after taking in what has come meanwhile.
+	caf::reacts_to<tick_atom>,
+	// Finishes all work sent before, ends.
 	caf::reacts_to<stop_atom>>;
 
 using session_actor = caf::typed_actor<
