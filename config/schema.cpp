@@ -166,6 +166,13 @@ constexpr auto rows = std::to_array<schema_row>({
 		.is_auto_allowed = true,
 		.help = "Threads that hash pieces.",
 		.unset_help = "the disk partitions hash by themselves"},
+	{.table = "hash",
+		.key = "hashing-simd",
+		.type = word,
+		.effect = restart,
+		.default_text = "auto",
+		.words = "auto openssl sha-ni avx2 avx512",
+		.help = "Instructions to hash by; auto: whatever is measured to be fastest at start."},
 
 	{.table = "session",
 		.key = "listen",

@@ -104,7 +104,7 @@ struct eziod::impl {
 
 	caf_config actor_config;
 	caf::actor_system system{actor_config};
-	hasher_pool hashers{system};
+	std::unique_ptr<hasher_pool> hashers;
 	std::vector<disk_partition_actor> partitions;
 	supervisor_actor supervisor;
 	session_actor session;
@@ -121,6 +121,7 @@ struct eziod::impl {
 
 	result<void> start();
 	result<void> start_socket();
+	result<void> make_hashers();
 	result<void> start_session();
 	void start_partitions(std::uint32_t count);
 	void start_settings(std::uint32_t partition_count);
@@ -190,6 +191,21 @@ result<void> eziod::impl::start_socket()
 	return {};
 }
 
+result<void> eziod::impl::make_hashers()
+{
+	auto plan = hash_plan::make(config.text("hashing-simd"));
+	if (!plan)
+		return plan.failure();
+	auto const report = component_log("hash");
+	for (auto const &rate : (*plan)->rates())
+		report->debug("{}: SHA-1 {:.2f} GB/s, SHA-256 {:.2f} GB/s", rate.kernel->name,
+			rate.sha1_bytes_per_second / 1e9, rate.sha256_bytes_per_second / 1e9);
+	report->info("hashing one piece by {}, many by {}", (*plan)->choose(sha_kind::sha1, 1).name,
+		(*plan)->choose(sha_kind::sha1, sha_lanes_max).name);
+	hashers = std::make_unique<hasher_pool>(system, std::move(*plan));
+	return {};
+}
+
 void eziod::impl::start_partitions(std::uint32_t count)
 {
 	auto const sizes = disk_sizes_of(config, count);
@@ -198,7 +214,7 @@ void eziod::impl::start_partitions(std::uint32_t count)
 		disk_partition_config own;
 		own.index = i;
 		own.arena = arena.get();
-		own.hashers = &hashers;
+		own.hashers = hashers.get();
 		own.stats = counters.back().get();
 		own.limits = sizes.limits;
 		partitions.push_back(system.spawn<caf::detached>(disk_partition, own));
@@ -236,7 +252,7 @@ void eziod::impl::start_settings(std::uint32_t partition_count)
 	context.arena_blocks_max = arena->blocks_max();
 	settings_targets targets;
 	targets.disk = [this](disk_sizes const &sizes) { apply(sizes); };
-	targets.hashers = [this](std::uint32_t count) { hashers.resize(count); };
+	targets.hashers = [this](std::uint32_t count) { hashers->resize(count); };
 	targets.log = set_log_levels;
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
 	targets.publish = [this](event e) { publish(system, std::move(e)); };
@@ -292,6 +308,9 @@ result<void> eziod::impl::start()
 	auto const bound = start_socket();
 	if (!bound)
 		return bound.failure();
+	auto const with_hashers = make_hashers();
+	if (!with_hashers)
+		return with_hashers.failure();
 	auto made = block_arena::create(disk_sizes_of(config, 1).capacity_blocks, arena_blocks_max(config, here));
 	if (!made)
 		return made.failure();
@@ -311,11 +330,11 @@ result<void> eziod::impl::start()
 			})));
 
 	auto const partition_count = partitions_of(config, here);
-	hashers.resize(hashers_of(config, here));
+	hashers->resize(hashers_of(config, here));
 	start_partitions(partition_count);
 	stats = join_bus(system,
 		system.spawn(ezio::stats,
-			stats_sources{arena.get(), counters, [this] { return hashers.size(); }, backpressure}));
+			stats_sources{arena.get(), counters, [this] { return hashers->size(); }, backpressure}));
 	watch(child_role::stats, "stats", stats);
 	auto const with_session = start_session();
 	if (!with_session)
@@ -328,7 +347,7 @@ result<void> eziod::impl::start()
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
 	log->info("control on {}, events on {}, {} partitions, {} hashers", socket->endpoint(),
-		socket->events_endpoint(), partition_count, hashers.size());
+		socket->events_endpoint(), partition_count, hashers->size());
 	return {};
 }
 

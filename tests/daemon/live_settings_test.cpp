@@ -1,5 +1,8 @@
 #include "daemon/live_settings.hpp"
 
+#include "actors/core/sha_lanes.hpp"
+#include "config/schema.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -128,4 +131,12 @@ TEST_CASE_METHOD(fixture, "a reload of a faulty file changes nothing")
 	CHECK_FALSE(settings->reload());
 	CHECK(session.empty());
 	CHECK(effective("upload-limit") == "0");
+}
+
+TEST_CASE("the words of hashing-simd are the known families of kernels")
+{
+	std::string words = "auto";
+	for (auto const family : sha_kernel_families())
+		words += " " + std::string(family);
+	CHECK(find_row("hashing-simd")->words == words);
 }
