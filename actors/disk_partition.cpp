@@ -1,5 +1,7 @@
 #include "actors/disk_partition.hpp"
 
+#include "actors/thread_name.hpp"
+
 #include <chrono>
 #include <utility>
 
@@ -28,6 +30,7 @@ void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> 
 disk_partition_actor::behavior_type disk_partition(
 	disk_partition_actor::stateful_pointer<disk_partition_state> self, disk_partition_config config)
 {
+	name_own_thread(*self, "partition");
 	self->state.engine =
 		std::make_unique<partition_engine>(*config.arena, *config.hashers, *config.stats, config.limits);
 	return {

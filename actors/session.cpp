@@ -1,6 +1,7 @@
 #include "actors/session.hpp"
 
 #include "actors/core/piece_router.hpp"
+#include "actors/thread_name.hpp"
 #include "actors/timeouts.hpp"
 
 #include <chrono>
@@ -457,6 +458,7 @@ caf::result<void_reply> stop_session(self_pointer self)
 
 session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_config> config)
 {
+	name_own_thread(*self, "session");
 	self->state.session = std::move(config->session);
 	self->state.partitions = std::move(config->partitions);
 	session_actor const me(self);

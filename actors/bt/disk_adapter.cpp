@@ -10,6 +10,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -98,6 +100,9 @@ disk_adapter::disk_adapter(lt::io_context &network, disk_adapter_config config)
 		  network, [this](job_ptr job) { complete(std::move(job)); }, [this] { call_observers_when_low(); })
 {
 	m_batches.resize(m_config.partitions.size());
+	// For top, perf and the benches: libtorrent leaves its thread with the name of the one that started it.
+	// Cannot fail: the name is short enough.
+	boost::asio::post(network, [] { pthread_setname_np(pthread_self(), "network"); });
 }
 
 disk_adapter::~disk_adapter()
