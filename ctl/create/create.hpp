@@ -51,10 +51,11 @@ struct create_report {
 /// once at the end.
 using create_progress = std::function<void(std::uint64_t done_bytes, std::uint64_t total_bytes)>;
 
-/// Makes a torrent. Blocks; hashes on all cores; memory is bounded by one piece a thread. Stops soon after
-/// @p interrupted becomes true with errc::interrupted. On any failure no output file is left or changed.
-/// errc::target_refused (check "mounted") if the source is mounted read-write; io_error names the offset;
-/// unsupported if no partclone program handles the filesystem; invalid_argument for options that cannot be.
+/// Makes a torrent. Blocks; hashes on all cores; memory is bounded by 4 MiB or one piece a thread. Stops soon
+/// after @p interrupted becomes true with errc::interrupted. On any failure no output file is left or
+/// changed. errc::target_refused (check "mounted") if the source is mounted read-write; io_error names the
+/// offset; unsupported if no partclone program handles the filesystem; invalid_argument for options that
+/// cannot be.
 result<create_report> create_torrent(
 	create_options const &options, create_progress const &progress, std::atomic<bool> const &interrupted);
 

@@ -1,7 +1,8 @@
 #include "ctl/create/piece_hasher.hpp"
 
-#include "actors/core/piece_digest.hpp"
+#include "actors/core/hash_plan.hpp"
 #include "actors/core/posix_block_device.hpp"
+#include "actors/core/sha_stream.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +24,8 @@ namespace
 
 constexpr std::chrono::milliseconds progress_interval{200};
 constexpr std::size_t page_bytes = 4096;
+/// How much of each piece is in memory at once, unless the source rotates.
+constexpr std::uint32_t slice_bytes_max = 256 * 1024;
 /// More readers than this gain nothing on one device, and take the hashing threads' processors.
 constexpr std::ptrdiff_t readers_max = 4;
 
@@ -36,21 +39,68 @@ page_buffer make_page_buffer(std::size_t size_bytes)
 	return page_buffer(new (std::align_val_t(page_bytes)) std::byte[size_bytes]);
 }
 
+/// How the work is cut: every thread goes through several pieces side by side, slice by slice.
+struct hash_shape {
+	std::int32_t pieces = 1;
+	std::uint32_t slice_bytes = 0;
+	std::ptrdiff_t readers = 1;
+
+	std::size_t buffer_bytes() const { return static_cast<std::size_t>(pieces) * slice_bytes; }
+};
+
+hash_shape shape_for(piece_geometry const &pieces, bool is_rotational, unsigned threads)
+{
+	// One reader, and whole pieces, so that the heads go through the device once; such a device is slower
+	// than any way to hash.
+	if (is_rotational)
+		return {1, pieces.piece_bytes, 1};
+	auto const share = (static_cast<unsigned>(pieces.piece_count()) + threads - 1) / threads;
+	auto const side_by_side = std::min(share, static_cast<unsigned>(sha_lanes_max));
+	return {
+		static_cast<std::int32_t>(side_by_side), std::min(pieces.piece_bytes, slice_bytes_max), readers_max};
+}
+
+using reader_rights = std::counting_semaphore<readers_max>;
+
+class reader_right
+{
+public:
+	explicit reader_right(reader_rights &rights) : m_rights(rights) { m_rights.acquire(); }
+	~reader_right() { m_rights.release(); }
+	reader_right(reader_right const &) = delete;
+	reader_right &operator=(reader_right const &) = delete;
+
+private:
+	reader_rights &m_rights;
+};
+
+/// Pieces that a thread hashes side by side, with one slice of each.
+struct piece_group {
+	struct slice {
+		std::span<std::byte const> bytes;
+		std::uint64_t device_bytes = 0; ///< the rest of the slice is padding
+	};
+
+	std::int32_t first = 0;
+	std::vector<sha_stream> sha1; ///< one a piece
+	std::vector<slice> slices;    ///< one a piece
+};
+
 /// What the hashing threads share.
 class hash_run
 {
 public:
-	hash_run(torrent_description const &layout, std::ptrdiff_t readers)
-		: m_layout(layout), m_hashes(static_cast<std::size_t>(layout.pieces.piece_count())),
-		  m_readers(readers)
+	hash_run(torrent_description const &layout, hash_shape const &shape)
+		: m_layout(layout), m_shape(shape), m_hashes(static_cast<std::size_t>(layout.pieces.piece_count())),
+		  m_readers(shape.readers)
 	{
 	}
 
-	/// One thread's work.
+	/// One thread's work. The buffer has room for one slice of each of its pieces.
 	void work(posix_block_device &device, std::span<std::byte> buffer)
 	{
-		while (auto const done = hash_next(device, buffer))
-			m_done_bytes += *done;
+		while (hash_next(device, buffer)) {
+		}
 		std::lock_guard const lock(m_mutex);
 		++m_ended;
 		m_changed.notify_all();
@@ -71,42 +121,121 @@ public:
 	std::vector<piece_hashes> take_hashes() { return std::move(m_hashes); }
 
 private:
-	/// Device bytes of the piece that was hashed; empty when there is none left, or after a failure.
-	std::optional<std::uint64_t> hash_next(posix_block_device &device, std::span<std::byte> buffer)
+	/// False when no piece is left, or after a failure.
+	bool hash_next(posix_block_device &device, std::span<std::byte> buffer)
 	{
-		m_readers.acquire();
-		// Taken together with the right to read, so that one reader alone goes through the device in order.
-		auto const index = m_next++;
-		if (m_is_stopped || index >= m_layout.pieces.piece_count()) {
-			m_readers.release();
-			return std::nullopt;
+		piece_group group;
+		for (std::uint32_t at = 0; at < m_layout.pieces.piece_bytes; at += m_shape.slice_bytes) {
+			std::uint64_t read_bytes = 0;
+			{
+				reader_right const right(m_readers);
+				// Taken together with the right to read, so that one reader alone goes through the device
+				// in order.
+				if (at == 0)
+					group = take_group();
+				if (m_is_stopped || group.sha1.empty())
+					return false;
+				auto const done = read_slices(device, group, at, buffer);
+				if (!done) {
+					std::lock_guard const lock(m_mutex);
+					if (!m_failure)
+						m_failure = done.failure();
+					m_is_stopped = true;
+					return false;
+				}
+				read_bytes = *done;
+			}
+			hash_slices(group, at);
+			m_done_bytes += read_bytes;
 		}
-		auto const piece = piece_index(index);
-		auto const size = m_layout.pieces.piece_size(piece);
-		auto const data = read_piece(device, piece, buffer.first(size));
-		m_readers.release();
-		if (!data) {
-			std::lock_guard const lock(m_mutex);
-			if (!m_failure)
-				m_failure = data.failure();
-			m_is_stopped = true;
-			return std::nullopt;
-		}
-		auto &hashes = m_hashes[static_cast<std::size_t>(index)];
-		hashes.sha1 = sha1_of(buffer.first(size));
-		if (m_layout.has_v2) {
-			for (std::uint64_t at = 0; at < *data; at += block_bytes)
-				hashes.block_sha256.push_back(
-					sha256_of(buffer.subspan(at, std::min<std::uint64_t>(block_bytes, *data - at))));
-		}
-		return *data;
+		for (std::size_t i = 0; i < group.sha1.size(); ++i)
+			hashes_of(group, i).sha1 = group.sha1[i].digest<20>();
+		return true;
 	}
 
-	/// Fills the buffer with the piece; bytes of it that are on the device.
-	result<std::uint64_t> read_piece(
-		posix_block_device &device, piece_index piece, std::span<std::byte> buffer)
+	piece_group take_group()
 	{
-		auto const begin = m_layout.pieces.piece_offset(piece);
+		piece_group group;
+		group.first = m_next.fetch_add(m_shape.pieces);
+		auto const count = std::clamp(m_layout.pieces.piece_count() - group.first, 0, m_shape.pieces);
+		group.sha1.assign(static_cast<std::size_t>(count), sha_stream(sha_kind::sha1));
+		group.slices.resize(group.sha1.size());
+		return group;
+	}
+
+	piece_hashes &hashes_of(piece_group const &group, std::size_t i)
+	{
+		return m_hashes[static_cast<std::size_t>(group.first) + i];
+	}
+	std::uint32_t piece_size(piece_group const &group, std::size_t i) const
+	{
+		return m_layout.pieces.piece_size(piece_index(group.first + static_cast<std::int32_t>(i)));
+	}
+
+	/// The slices of all pieces from @p at; bytes that were read.
+	result<std::uint64_t> read_slices(
+		posix_block_device &device, piece_group &group, std::uint32_t at, std::span<std::byte> buffer)
+	{
+		std::uint64_t total_bytes = 0;
+		for (std::size_t i = 0; i < group.slices.size(); ++i) {
+			auto &slice = group.slices[i];
+			auto const size = piece_size(group, i);
+			auto const length = size > at ? std::min(size - at, m_shape.slice_bytes) : 0;
+			auto const begin =
+				m_layout.pieces.piece_offset(piece_index(group.first + static_cast<std::int32_t>(i))) + at;
+			auto const bytes = buffer.subspan(i * m_shape.slice_bytes, length);
+			slice.bytes = bytes;
+			slice.device_bytes = 0;
+			if (length == 0)
+				continue;
+			auto const done = read_payload(device, begin, bytes);
+			if (!done)
+				return done.failure();
+			slice.device_bytes = *done;
+			total_bytes += *done;
+		}
+		return total_bytes;
+	}
+
+	void hash_slices(piece_group &group, std::uint32_t at)
+	{
+		std::vector<sha_part> parts;
+		for (std::size_t i = 0; i < group.slices.size(); ++i) {
+			auto const &bytes = group.slices[i].bytes;
+			if (!bytes.empty())
+				parts.push_back({&group.sha1[i], {&bytes, 1}, at + bytes.size() == piece_size(group, i)});
+		}
+		hash_parts(*m_plan, parts);
+		if (m_layout.has_v2)
+			hash_blocks(group);
+	}
+
+	/// SHA-256 of every block of every slice.
+	void hash_blocks(piece_group const &group)
+	{
+		std::vector<std::span<std::byte const>> blocks;
+		std::vector<std::size_t> owners;
+		for (std::size_t i = 0; i < group.slices.size(); ++i) {
+			auto const &slice = group.slices[i];
+			for (std::uint64_t at = 0; at < slice.device_bytes; at += block_bytes) {
+				auto const length = std::min<std::uint64_t>(block_bytes, slice.device_bytes - at);
+				blocks.push_back(slice.bytes.subspan(at, length));
+				owners.push_back(i);
+			}
+		}
+		std::vector<sha_stream> streams(blocks.size(), sha_stream(sha_kind::sha256));
+		std::vector<sha_part> parts;
+		for (std::size_t i = 0; i < blocks.size(); ++i)
+			parts.push_back({&streams[i], {&blocks[i], 1}, true});
+		hash_parts(*m_plan, parts);
+		for (std::size_t i = 0; i < blocks.size(); ++i)
+			hashes_of(group, owners[i]).block_sha256.push_back(streams[i].digest<32>());
+	}
+
+	/// Fills the buffer with the payload from @p begin; bytes of it that are on the device.
+	result<std::uint64_t> read_payload(
+		posix_block_device &device, std::uint64_t begin, std::span<std::byte> buffer)
+	{
 		std::uint64_t device_bytes = 0;
 		std::optional<error> failure;
 		m_layout.extents.for_each_segment({begin, buffer.size()}, [&](extent_segment const &segment) {
@@ -129,8 +258,10 @@ private:
 	}
 
 	torrent_description const &m_layout;
+	hash_shape m_shape;
+	std::shared_ptr<hash_plan const> m_plan = default_hash_plan();
 	std::vector<piece_hashes> m_hashes; ///< each entry is written by the thread that took its piece
-	std::counting_semaphore<readers_max> m_readers;
+	reader_rights m_readers;
 	std::atomic<std::int32_t> m_next{0};
 	std::atomic<bool> m_is_stopped{false};
 	std::atomic<std::uint64_t> m_done_bytes{0};
@@ -154,12 +285,13 @@ result<std::vector<piece_hashes>> hash_pieces(std::string const &source, torrent
 		if (!device)
 			return device.failure();
 		devices.push_back(std::move(*device));
-		buffers.push_back(make_page_buffer(layout.pieces.piece_bytes));
 	}
-	hash_run run(layout, devices.front()->geometry().is_rotational ? 1 : readers_max);
+	auto const shape = shape_for(layout.pieces, devices.front()->geometry().is_rotational, count);
+	hash_run run(layout, shape);
 	std::vector<std::jthread> workers;
 	for (unsigned i = 0; i < count; ++i) {
-		std::span const buffer(buffers[i].get(), layout.pieces.piece_bytes);
+		buffers.push_back(make_page_buffer(shape.buffer_bytes()));
+		std::span const buffer(buffers[i].get(), shape.buffer_bytes());
 		workers.emplace_back([&run, buffer, &device = *devices[i]] { run.work(device, buffer); });
 	}
 	auto const total = layout.extents.device_bytes();
