@@ -46,7 +46,8 @@ public:
 	virtual result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) = 0;
 	/// Writes all buffers to consecutive bytes starting at @p offset_bytes.
 	virtual result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) = 0;
-	/// Returns when everything written through this object is on stable storage (fdatasync(2)). A failure is
+	/// Returns when everything written through this object, and before it was opened through others, is on
+	/// stable storage (fdatasync(2)). A failure is
 	/// final: the kernel may have dropped the data and forgotten, so what was written since the last success
 	/// is not to be trusted.
 	virtual result<void> flush() = 0;

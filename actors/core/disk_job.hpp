@@ -26,7 +26,7 @@ enum class job_kind : std::uint8_t {
 	open,        ///< opens this partition's handle of the storage, so that a bad device shows early
 	write_back,  ///< writes this storage's dirty blocks; keeps them, the handle and everything else
 	sync,        ///< writes this storage's dirty blocks, then flushes the device
-	release,     ///< as sync without the flush; forgets the storage's blocks and closes its handle
+	release,     ///< as sync, if anything was written; forgets the storage's blocks and closes its handle
 	discard, ///< forgets the storage's blocks, dirty ones too (their jobs end as aborted); keeps the handle
 };
 

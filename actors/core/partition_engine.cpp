@@ -619,6 +619,11 @@ void partition_engine::impl::do_release(job_ptr job)
 	auto failure = write_storage(id);
 	if (!failure)
 		failure = job->target->failure();
+	// A later handle cannot vouch for what went through this one.
+	if (auto *const open = handles.find(id); open != nullptr && open->is_unsynced && !failure) {
+		if (auto const flushed = handles.flush(*open, job->is_first_failure); !flushed)
+			failure = flushed.failure();
+	}
 	abort_waiting(id, std::nullopt, "the storage was released");
 	[[maybe_unused]] auto const dirty = cache.forget_storage(id);
 	assert(dirty.empty());

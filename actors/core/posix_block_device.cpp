@@ -153,6 +153,9 @@ result<std::unique_ptr<posix_block_device>> posix_block_device::open(
 		return facts.failure();
 	std::unique_ptr<posix_block_device> device(
 		new posix_block_device(std::move(name), facts->geometry, std::move(fd)));
+	// Others wrote before us: a handle that was closed meanwhile, or a program that ended. What they left in
+	// caches is part of what our flush promises.
+	device->m_buffered.is_dirty = access == device_access::read_write;
 	device->open_direct(path, flags, direct);
 	return device;
 }
@@ -320,6 +323,10 @@ result<void> posix_block_device::flush()
 		} while (status != 0 && errno == EINTR);
 		if (status != 0) {
 			m_flush_failure = system_error("fdatasync", m_name, errno);
+			// The page cache goes on showing what it could not write: a hash of that would prove nothing.
+			if (auto const kept = ::posix_fadvise(m_buffered.fd.number(), 0, 0, POSIX_FADV_DONTNEED);
+				kept != 0)
+				m_flush_failure->message = "and the page cache was not dropped: " + errno_name(kept);
 			return *m_flush_failure;
 		}
 	}

@@ -50,13 +50,15 @@ public:
 	/// with ENOSPC. A file that grew meanwhile has its new end.
 	result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) override;
 	result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) override;
-	/// Does nothing if nothing was written since the last success.
+	/// Does nothing if nothing was written since the last success. The first flush of a handle that may write
+	/// always asks the device. A failure also drops what the page cache holds, so that later reads show what
+	/// the medium has.
 	result<void> flush() override;
 
 private:
 	struct handle {
 		unique_fd fd;
-		bool is_dirty = false; ///< written through since the last flush
+		bool is_dirty = false; ///< there may be something to flush
 	};
 	enum class direction : std::uint8_t { read, write };
 

@@ -598,7 +598,7 @@ TEST_CASE("a write-back writes what is dirty, flushes nothing and keeps the bloc
 	CHECK(f.failed(f.control(job_kind::write_back, s)).os_errno == EIO);
 }
 
-TEST_CASE("release writes, forgets and closes; discard forgets what was not written")
+TEST_CASE("release writes, flushes, forgets and closes; discard forgets what was not written")
 {
 	engine_fixture f;
 	auto const s = plain(f);
@@ -608,7 +608,9 @@ TEST_CASE("release writes, forgets and closes; discard forgets what was not writ
 	CHECK(f.disk->open_handles() == 0);
 	CHECK(f.stats.blocks_clean == 0);
 	CHECK(f.arena->used_blocks() == 0);
-	CHECK(f.calls(device_call::flush) == 0);
+	CHECK(f.calls(device_call::flush) == 1);
+	f.disk->cut_power();
+	CHECK((f.disk->bytes(0x100000, block_bytes) == repeated(a, block_bytes)));
 
 	auto const lost = f.write(s, 0, 1, b);
 	f.done(f.control(job_kind::discard, s));
@@ -616,6 +618,28 @@ TEST_CASE("release writes, forgets and closes; discard forgets what was not writ
 	CHECK_FALSE(s->has_failed());
 	CHECK(f.disk->open_handles() == 1);
 	CHECK(f.disk->bytes(0x100000 + block_bytes, 16) == pristine(0x100000 + block_bytes, 16));
+}
+
+TEST_CASE("a release whose flush fails makes the storage fail")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	f.write(s, 0, 0, a);
+	f.faults->at_call_of(device_call::flush, 0, {});
+	auto const release = f.control(job_kind::release, s);
+	CHECK(f.failed(release).operation == "fdatasync");
+	CHECK(f.sink.answer(release)->is_first_failure);
+	CHECK(s->has_failed());
+	CHECK(f.disk->open_handles() == 0);
+}
+
+TEST_CASE("a release without writes flushes nothing")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	f.bytes_read(f.read(s, 0, 0, block_bytes));
+	f.done(f.control(job_kind::release, s));
+	CHECK(f.calls(device_call::flush) == 0);
 }
 
 TEST_CASE("clear, release, discard and stop end the reads that wait for a block")
