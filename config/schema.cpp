@@ -227,6 +227,14 @@ constexpr auto rows = std::to_array<schema_row>({
 		.default_text = "false",
 		.help = "Whether new torrents download their pieces in order."},
 	{.table = "session",
+		.key = "verify-source",
+		.type = boolean,
+		.effect = live,
+		.default_text = "false",
+		.help =
+			"Whether new sources hash each piece before sending it first. Targets check every piece anyway; "
+			"add --seed --check hashes the source before it is shared."},
+	{.table = "session",
 		.key = "lsd",
 		.type = boolean,
 		.effect = live,

@@ -37,7 +37,7 @@ constexpr std::array<option_info, 6> status_options{{
 }};
 
 constexpr std::array<option_info, 9> add_options{{
-	{"--seed", "", "", false, "the target holds the data already: check and share it, never write"},
+	{"--seed", "", "", false, "the target holds the data already: share it, never write"},
 	{"--peer", "", "HOST:PORT", true, "a peer to connect to"},
 	{"--tracker", "", "URL", true, "a tracker beside those in the torrent"},
 	{"--sequential", "", "", false, "ask for the pieces in order"},

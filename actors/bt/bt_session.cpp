@@ -422,8 +422,12 @@ result<added_torrent> bt_session::add(add_request const &request)
 	params.save_path = m_lobby.deposit({added.target_storage, request.is_check});
 	params.userdata = entry.get();
 	params.flags = lt::torrent_flags::update_subscribe | lt::torrent_flags::need_save_resume;
-	if (request.is_seed)
+	// Seed mode hashes a piece before it is first sent, and until then goes through all waiting requests of
+	// the peer, one mutex each, whenever another one arrives. A check does both jobs at once, before.
+	if (request.is_seed && m_defaults.verifies_source && !request.is_check)
 		params.flags |= lt::torrent_flags::seed_mode;
+	else if (request.is_seed && !request.is_check)
+		params.have_pieces.resize(params.ti->num_pieces(), true);
 	if (request.is_paused)
 		params.flags |= lt::torrent_flags::paused;
 	if (request.is_sequential || m_defaults.is_sequential)

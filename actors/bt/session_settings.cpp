@@ -114,6 +114,8 @@ result<void> translate_setting(
 		defaults.has_pex = is_true;
 	} else if (setting.key == "sequential") {
 		defaults.is_sequential = is_true;
+	} else if (setting.key == "verify-source") {
+		defaults.verifies_source = is_true;
 	} else if (setting.key == "trackers") {
 		defaults.trackers = split_list(setting.value);
 	} else {

@@ -15,6 +15,7 @@ namespace ezio
 /// Settings that are ours to remember, since libtorrent takes them per torrent or never.
 struct torrent_defaults {
 	bool is_sequential = false;
+	bool verifies_source = false; ///< a source hashes each piece before it sends it for the first time
 	bool has_pex = true;
 	std::vector<std::string> trackers;
 };

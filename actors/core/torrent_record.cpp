@@ -68,7 +68,6 @@ torrent_row torrent_record::row() const
 
 void torrent_record::on_status(session_fact::swarm_status const &status)
 {
-	auto const was_checking = m_swarm.is_checking;
 	m_swarm = status;
 	m_has_status = true;
 	if (m_awaits_check) {
@@ -78,7 +77,7 @@ void torrent_record::on_status(session_fact::swarm_status const &status)
 	}
 	if (status.is_complete)
 		on_complete();
-	else if (m_row.is_seed && was_checking && !status.is_checking && !m_row.failure)
+	else if (m_row.is_seed && !status.is_checking && !m_row.failure)
 		fail(make_error(errc::integrity,
 			"the source does not match the torrent: " +
 				std::to_string(m_row.pieces_total - status.pieces_done) + " of " +

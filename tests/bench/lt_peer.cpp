@@ -106,7 +106,7 @@ lt::add_torrent_params torrent_of(options const &with)
 	if (with.peer)
 		params.peers.push_back(endpoint_of(*with.peer));
 	else
-		params.flags |= lt::torrent_flags::seed_mode;
+		params.have_pieces.resize(info->num_pieces(), true); // as the daemon: not hashed before it is sent
 	return params;
 }
 

@@ -132,8 +132,8 @@ class EziodVariant(Variant):
         if self.room is None:
             return
         try:
-            for daemon in (self.seeder, *self.daemons):
-                if daemon.stop() != 0:
+            for daemon in self.room.daemons:
+                if daemon.stop() not in (0, None):
                     raise AssertionError(f"{daemon.name} did not stop cleanly\n{daemon.log_text()}")
         finally:
             self.room.close()

@@ -171,6 +171,65 @@ class WriteErrors(unittest.TestCase):
                                             seeder)
 
 
+class Sources(unittest.TestCase):
+    """A source that is not what its torrent says."""
+
+    def bad_source(self, laboratory):
+        source = laboratory.random_image("source", SIZE)
+        torrent = laboratory.torrent(source, None, "--fs", "raw")
+        with open(source, "r+b") as file:
+            file.seek(SIZE // 2)
+            byte = file.read(1)
+            file.seek(SIZE // 2)
+            file.write(bytes([byte[0] ^ 1]))
+        return source, torrent
+
+    def is_in_error(self, seeder):
+        row = seeder.wait_for(lambda row: row["state"] == "error", "the source is found out")
+        self.assertEqual(row["error"]["code"], "integrity")
+        self.assertIn("1 of", row["error"]["message"])
+
+    def test_a_check_finds_it_before_it_is_shared(self):
+        with Lab() as laboratory:
+            source, torrent = self.bad_source(laboratory)
+            seeder = laboratory.daemon("seeder")
+            seeder.add(torrent, source, "--seed", "--check")
+            self.is_in_error(seeder)
+
+    def test_a_good_source_passes_the_check(self):
+        with Lab() as laboratory:
+            source = laboratory.random_image("source", SIZE)
+            torrent = laboratory.torrent(source, None, "--fs", "raw")
+            seeder, target = laboratory.daemon("seeder"), laboratory.daemon("target")
+            seeder.add(torrent, source, "--seed", "--check")
+            seeder.wait_for(lambda row: row["state"] == "seeding", "it is shared")
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_synced()
+            self.assertEqual(target.stop(), 0)
+            sh("cmp", source, image)
+
+    def test_verify_source_finds_it_before_the_piece_is_sent(self):
+        with Lab() as laboratory:
+            source, torrent = self.bad_source(laboratory)
+            seeder = laboratory.daemon("seeder", {"session": {"verify-source": True}})
+            seeder.add(torrent, source, "--seed")
+            target = laboratory.daemon("target")
+            target.add(torrent, laboratory.image("image", SIZE), "--peer", seeder.peer)
+            self.is_in_error(seeder)
+            self.assertEqual(target.torrent()["hash_failures"], 0)
+
+    def test_otherwise_a_target_finds_it_and_does_not_take_it(self):
+        with Lab() as laboratory:
+            source, torrent = self.bad_source(laboratory)
+            seeder, target = laboratory.daemon("seeder"), laboratory.daemon("target")
+            seeder.add(torrent, source, "--seed")
+            target.add(torrent, laboratory.image("image", SIZE), "--peer", seeder.peer)
+            row = target.wait_for(lambda row: row["hash_failures"] > 0, "the bad piece is found")
+            self.assertLess(row["pieces_done"], row["pieces_total"])
+            self.assertNotIn(row["state"], ("finished", "seeding", "syncing"))
+
+
 class Interruptions(unittest.TestCase):
     def test_the_seeder_is_killed_and_returns(self):
         with Lab() as laboratory:
