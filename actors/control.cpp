@@ -4,6 +4,7 @@
 #include "actors/core/selector.hpp"
 #include "actors/timeouts.hpp"
 
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -102,6 +103,45 @@ std::optional<error> failure_of(void_reply const &reply)
 	if (reply)
 		return std::nullopt;
 	return reply.failure();
+}
+
+std::uint64_t limit_in(std::vector<setting_row> const &rows, std::string_view key)
+{
+	constexpr std::uint64_t kib = 1024;
+	for (auto const &row : rows) {
+		std::uint64_t limit = 0;
+		if (row.key == key &&
+			std::from_chars(row.value.data(), row.value.data() + row.value.size(), limit).ec == std::errc{})
+			return limit * kib;
+	}
+	return 0;
+}
+
+/// Adds what the torrents and the limits say about the load, and answers. Who does not answer in time is left
+/// out: statistics never wait for a part that hangs.
+void explain_load(self_pointer self, promise rp, stats_report report)
+{
+	auto const shared = std::make_shared<stats_report>(std::move(report));
+	auto const finish = [rp, shared](std::vector<torrent_row> const &rows, rate_limits limits) {
+		shared->held_by = find_bottleneck(shared->load, rows, limits);
+		rp->deliver(control_reply(control_answer(std::move(*shared))));
+	};
+	auto const with_torrents = [self, finish](std::vector<torrent_row> const &torrents) {
+		std::vector<std::string> const keys{"download-limit", "upload-limit"};
+		self->request(self->state.config.settings, timeouts::stats_request, get_atom::value, keys)
+			.then(
+				[finish, torrents](settings_reply const &rows) {
+					rate_limits limits;
+					if (rows)
+						limits = {limit_in(*rows, "download-limit"), limit_in(*rows, "upload-limit")};
+					finish(torrents, limits);
+				},
+				[finish, torrents](caf::error const &) { finish(torrents, {}); });
+	};
+	self->request(self->state.config.session, timeouts::stats_request, status_atom::value)
+		.then([with_torrents](
+				  rows_reply const &rows) { with_torrents(rows ? *rows : std::vector<torrent_row>{}); },
+			[with_torrents](caf::error const &) { with_torrents({}); });
 }
 
 template <class Atom>
@@ -238,10 +278,7 @@ struct carry_out {
 	void operator()(stats_request &)
 	{
 		self->request(self->state.config.stats, timeouts::stats_request, stats_atom::value)
-			.then(
-				[to = rp](stats_report &report) mutable {
-					to->deliver(control_reply(control_answer(std::move(report))));
-				},
+			.then([self = self, to = rp](stats_report &report) { explain_load(self, to, std::move(report)); },
 				fail_with(rp, "the statistics"));
 	}
 

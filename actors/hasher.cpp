@@ -1,5 +1,6 @@
 #include "actors/hasher.hpp"
 
+#include "actors/core/thread_cpu.hpp"
 #include "actors/thread_name.hpp"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ constexpr std::uint64_t backlog_bytes_max = 16 * 1024 * 1024;
 hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self,
 	std::shared_ptr<hash_plan const> plan, std::shared_ptr<hasher_stats> stats)
 {
-	name_own_thread(*self, "hasher");
+	name_own_thread(*self, hasher_thread_name);
 	auto &state = self->state;
 	state.plan = std::move(plan);
 	state.stats = std::move(stats);

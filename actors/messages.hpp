@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/bottleneck.hpp"
 #include "actors/core/disk_job.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "actors/core/partition_stats.hpp"
@@ -83,6 +84,8 @@ struct stats_report {
 	std::uint64_t events_published = 0; ///< by kind in event_counts
 	std::vector<std::pair<std::string, std::uint64_t>> event_counts;
 	std::uint64_t uptime_ms = 0;
+	busy_report load;   ///< of the last seconds
+	bottleneck held_by; ///< filled in by the control actor, who also knows the torrents
 };
 
 using disk_partition_actor = caf::typed_actor<
@@ -133,7 +136,9 @@ using stats_actor = caf::typed_actor<
 	// A snapshot; never waits for a device.
 	caf::replies_to<stats_atom>::with<stats_report>,
 	// From the bus.
-	caf::reacts_to<event>, caf::reacts_to<stop_atom>>;
+	caf::reacts_to<event>,
+	// To itself: time to sample the load.
+	caf::reacts_to<tick_atom>, caf::reacts_to<stop_atom>>;
 
 /// Name of the CAF group that is the bus; join it with join_bus().
 inline constexpr char const *bus_name = "bus";

@@ -1,5 +1,9 @@
 #include "actors/stats.hpp"
 
+#include "actors/core/thread_cpu.hpp"
+#include "actors/timeouts.hpp"
+
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -49,6 +53,26 @@ std::uint64_t full_ns(backpressure_stats const &from, monotonic_time now)
 	return total;
 }
 
+load_sample sample_load(stats_sources const &sources)
+{
+	load_sample sample;
+	sample.when = monotonic_clock::now();
+	for (auto const &thread : read_thread_cpu()) {
+		if (thread.name == network_thread_name)
+			sample.network_cpu_ns += thread.cpu_ns;
+		else if (thread.name == hasher_thread_name)
+			sample.hash_cpu_ns += thread.cpu_ns;
+	}
+	for (auto const &partition : sources.partitions) {
+		auto const in_calls = partition->read_latency.total_ns() + partition->write_latency.total_ns() +
+			partition->sync_latency.total_ns();
+		sample.device_ns_max = std::max(sample.device_ns_max, in_calls);
+		sample.device_bytes += value(partition->read_bytes) + value(partition->write_bytes);
+	}
+	sample.backpressure_ns = full_ns(*sources.backpressure, sample.when);
+	return sample;
+}
+
 stats_report snapshot(stats_state const &state)
 {
 	auto const now = monotonic_clock::now();
@@ -66,6 +90,8 @@ stats_report snapshot(stats_state const &state)
 		report.events_published += state.events[i];
 		report.event_counts.emplace_back(to_string(static_cast<event_kind>(i)), state.events[i]);
 	}
+	auto const present = sample_load(sources);
+	report.load = load_between(state.samples.front(), present, report.hashers);
 	report.uptime_ms = static_cast<std::uint64_t>(
 		std::chrono::duration_cast<std::chrono::milliseconds>(now - state.started).count());
 	return report;
@@ -77,9 +103,18 @@ stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self
 {
 	self->state.sources = std::move(sources);
 	self->state.started = monotonic_clock::now();
+	self->state.samples.push_back(sample_load(self->state.sources));
+	self->delayed_send(self, timeouts::load_interval, tick_atom::value);
 	return {
 		[self](stats_atom) { return snapshot(self->state); },
 		[self](event const &e) { ++self->state.events[static_cast<std::size_t>(e.kind)]; },
+		[self](tick_atom) {
+			auto &samples = self->state.samples;
+			samples.push_back(sample_load(self->state.sources));
+			if (samples.size() > timeouts::load_samples)
+				samples.pop_front();
+			self->delayed_send(self, timeouts::load_interval, tick_atom::value);
+		},
 		[self](stop_atom) { self->quit(); },
 	};
 }

@@ -4,6 +4,7 @@
 #include "actors/messages.hpp"
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -22,6 +23,7 @@ struct stats_sources {
 struct stats_state {
 	stats_sources sources;
 	monotonic_time started{};
+	std::deque<load_sample> samples; ///< of the last seconds, oldest first
 	std::array<std::uint64_t, static_cast<std::size_t>(event_kind::warning) + 1> events{};
 	static inline char const *name = "stats";
 };

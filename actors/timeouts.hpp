@@ -19,6 +19,9 @@ inline constexpr auto settings_request = 15s;
 inline constexpr auto control_request = 90s;
 /// A statistics snapshot: never waits for a device.
 inline constexpr auto stats_request = 2s;
+/// How often the load is sampled, and over how many samples it is shown.
+inline constexpr auto load_interval = 1s;
+inline constexpr std::size_t load_samples = 5;
 /// How often the session asks libtorrent for changed torrents.
 inline constexpr auto status_interval = 500ms;
 /// Resume and tracker answers while the session closes.

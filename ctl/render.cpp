@@ -202,6 +202,10 @@ std::string render_stats(json const &reply, bool use_colour)
 		std::to_string(number(budget, "backpressure_count")) + " times, " +
 		std::to_string(number(budget, "backpressure_ms")) + " ms in all; " +
 		std::to_string(number(budget, "hashers")) + " hashing threads\n";
+	auto const &held_by = member(reply, "bottleneck");
+	if (held_by.is_object())
+		lines += "bottleneck: " + printable(text(held_by, "what")) + ": " +
+			printable(text(held_by, "evidence")) + "\n";
 	auto const &events = member(reply, "events");
 	lines += "events: " + std::to_string(number(events, "published"));
 	auto const &by_kind = member(events, "by_kind");

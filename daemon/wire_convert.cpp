@@ -264,6 +264,12 @@ struct answer_to_json {
 					{"backpressure_count", report.backpressure_count},
 					{"backpressure_ms", report.backpressure_ms}, {"hashers", report.hashers}}},
 			{"events", {{"published", report.events_published}, {"by_kind", std::move(by_kind)}}},
+			{"load",
+				{{"seconds", report.load.seconds}, {"network_thread", report.load.network},
+					{"hashing", report.load.hashing}, {"disk", report.load.device},
+					{"backpressure", report.load.backpressure},
+					{"disk_bytes_per_second", report.load.device_bytes_per_second}}},
+			{"bottleneck", {{"what", to_string(report.held_by.what)}, {"evidence", report.held_by.evidence}}},
 			{"uptime_ms", report.uptime_ms}};
 	}
 

@@ -24,6 +24,7 @@ void latency_histogram::record(std::chrono::nanoseconds duration)
 	auto const ns = static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 	auto const us = ns / 1000 + (ns % 1000 != 0 ? 1 : 0);
 	m_counts[bucket_of(us)].fetch_add(1, std::memory_order_relaxed);
+	m_total_ns.fetch_add(ns, std::memory_order_relaxed);
 	auto seen = m_max_us.load(std::memory_order_relaxed);
 	while (seen < us && !m_max_us.compare_exchange_weak(seen, us, std::memory_order_relaxed)) {
 	}

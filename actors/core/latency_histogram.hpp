@@ -10,7 +10,7 @@ namespace ezio
 {
 
 /// Durations in buckets that double from 1 microsecond to over an hour. One writer or many, any reader;
-/// relaxed atomics, so that recording costs one addition.
+/// relaxed atomics, so that recording costs two additions.
 class latency_histogram
 {
 public:
@@ -26,10 +26,13 @@ public:
 		std::uint64_t max_us = 0; ///< exact
 	};
 	summary summarize() const;
+	/// Sum of all durations, in nanoseconds.
+	std::uint64_t total_ns() const { return m_total_ns.load(std::memory_order_relaxed); }
 
 private:
 	std::array<std::atomic<std::uint64_t>, buckets> m_counts{};
 	std::atomic<std::uint64_t> m_max_us{0};
+	std::atomic<std::uint64_t> m_total_ns{0};
 };
 
 } // namespace ezio

@@ -110,6 +110,7 @@ stats_actor::behavior_type fake_stats(stats_actor::pointer self)
 			return report;
 		},
 		[](event const &) {},
+		[](tick_atom) {},
 		[self](stop_atom) { self->quit(); },
 	};
 }
@@ -256,6 +257,24 @@ TEST_CASE_METHOD(fixture, "settings are read, changed and reloaded by the settin
 TEST_CASE_METHOD(fixture, "stats come from the stats actor")
 {
 	CHECK(value<stats_report>(stats_request{}).hashers == 3);
+}
+
+TEST_CASE_METHOD(fixture, "stats name what holds the torrents back")
+{
+	script.rows[0].state = torrent_state::downloading;
+	CHECK(value<stats_report>(stats_request{}).held_by.what == bottleneck_kind::peers);
+	script.rows[0].peers = 2;
+	CHECK(value<stats_report>(stats_request{}).held_by.what == bottleneck_kind::source);
+}
+
+TEST_CASE_METHOD(fixture, "stats are answered although the session is not")
+{
+	script.is_silent = true;
+	auto const answer = begin(stats_request{});
+	CHECK_FALSE(answer->value);
+	actors.pass(timeouts::stats_request);
+	REQUIRE(answer->value);
+	CHECK(answer->value->has_value());
 }
 
 TEST_CASE_METHOD(fixture, "shutdown is answered and begins the stop")

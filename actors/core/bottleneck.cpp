@@ -1,0 +1,123 @@
+#include "actors/core/bottleneck.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace ezio
+{
+namespace
+{
+
+/// A part that is busy for so much of the time leaves no room: the rest is waiting for its turn.
+constexpr double busy = 0.85;
+/// Peers that wait for the device this much of the time say the same as a busy device.
+constexpr double often_held_back = 0.2;
+/// libtorrent keeps a limit within a few percent.
+constexpr double near_limit = 0.9;
+
+double share(std::uint64_t before, std::uint64_t after, double seconds, std::uint32_t parts = 1)
+{
+	if (after <= before || seconds <= 0 || parts == 0)
+		return 0;
+	return std::min(1.0, static_cast<double>(after - before) / 1e9 / seconds / parts);
+}
+
+std::string percent(double part)
+{
+	return std::to_string(std::lround(part * 100)) + " %";
+}
+
+std::string mib_per_second(std::uint64_t rate)
+{
+	constexpr std::uint64_t mib = 1024 * 1024;
+	return std::to_string(rate / mib) + "." + std::to_string(rate % mib * 10 / mib) + " MiB/s";
+}
+
+bool is_near(std::uint64_t rate, std::uint64_t limit)
+{
+	return limit != 0 && static_cast<double>(rate) >= near_limit * static_cast<double>(limit);
+}
+
+} // namespace
+
+busy_report load_between(load_sample const &before, load_sample const &after, std::uint32_t hashers)
+{
+	busy_report report;
+	report.seconds = std::chrono::duration<double>(after.when - before.when).count();
+	if (report.seconds <= 0)
+		return {};
+	report.network = share(before.network_cpu_ns, after.network_cpu_ns, report.seconds);
+	report.hashing = share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers);
+	report.device = share(before.device_ns_max, after.device_ns_max, report.seconds);
+	report.backpressure = share(before.backpressure_ns, after.backpressure_ns, report.seconds);
+	if (after.device_bytes > before.device_bytes)
+		report.device_bytes_per_second = static_cast<std::uint64_t>(
+			static_cast<double>(after.device_bytes - before.device_bytes) / report.seconds);
+	return report;
+}
+
+std::string_view to_string(bottleneck_kind kind)
+{
+	switch (kind) {
+	case bottleneck_kind::none:
+		return "none";
+	case bottleneck_kind::network:
+		return "network-thread";
+	case bottleneck_kind::disk:
+		return "disk";
+	case bottleneck_kind::hashing:
+		return "hashing";
+	case bottleneck_kind::limit:
+		return "limit";
+	case bottleneck_kind::peers:
+		return "peers";
+	case bottleneck_kind::source:
+		return "source";
+	}
+	return "none";
+}
+
+bottleneck find_bottleneck(busy_report const &load, std::span<torrent_row const> torrents, rate_limits limits)
+{
+	std::uint64_t down = 0;
+	std::uint64_t up = 0;
+	std::uint32_t fetching = 0;
+	std::uint32_t alone = 0;
+	for (auto const &torrent : torrents) {
+		down += torrent.down_rate;
+		up += torrent.up_rate;
+		if (torrent.state != torrent_state::downloading)
+			continue;
+		++fetching;
+		if (torrent.peers == 0)
+			++alone;
+	}
+
+	if (load.backpressure >= often_held_back || load.device >= busy)
+		return {bottleneck_kind::disk,
+			"device calls take " + percent(load.device) + " of the busiest partition's time at " +
+				mib_per_second(load.device_bytes_per_second) + ", peers wait for the disk " +
+				percent(load.backpressure) + " of the time"};
+	if (load.hashing >= busy)
+		return {bottleneck_kind::hashing,
+			"the hashing threads are busy " + percent(load.hashing) + " of the time"};
+	if (load.network >= busy)
+		return {
+			bottleneck_kind::network, "the network thread is busy " + percent(load.network) + " of the time"};
+	if (is_near(down, limits.down))
+		return {bottleneck_kind::limit,
+			"download-limit: " + mib_per_second(down) + " of " + mib_per_second(limits.down)};
+	if (is_near(up, limits.up))
+		return {bottleneck_kind::limit,
+			"upload-limit: " + mib_per_second(up) + " of " + mib_per_second(limits.up)};
+	if (fetching == 0)
+		return {bottleneck_kind::none, "nothing is being downloaded"};
+	if (alone == fetching)
+		return {bottleneck_kind::peers, "no peer is connected to what is being downloaded"};
+	return {bottleneck_kind::source,
+		"the peers send " + mib_per_second(down) + ", while disk (" + percent(load.device) + "), hashing (" +
+			percent(load.hashing) + ") and network thread (" + percent(load.network) + ") have room"};
+}
+
+} // namespace ezio

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "actors/core/torrent_session.hpp"
+#include "actors/core/units.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ezio
+{
+
+/// What the daemon's parts had used up to one moment. Two of them give the load between.
+struct load_sample {
+	monotonic_time when{};
+	std::uint64_t network_cpu_ns = 0;  ///< libtorrent's network thread
+	std::uint64_t hash_cpu_ns = 0;     ///< all hashers together
+	std::uint64_t device_ns_max = 0;   ///< time in device calls of the partition that has the most of it
+	std::uint64_t backpressure_ns = 0; ///< time that peers were told to wait
+	std::uint64_t device_bytes = 0;    ///< read and written
+};
+
+/// How busy each part was over the time between two samples, 0 to 1.
+struct busy_report {
+	double seconds = 0; ///< 0: nothing was measured yet
+	double network = 0;
+	double hashing = 0; ///< of the hashers that there are
+	double device = 0;  ///< of the busiest partition
+	double backpressure = 0;
+	std::uint64_t device_bytes_per_second = 0;
+};
+
+busy_report load_between(load_sample const &before, load_sample const &after, std::uint32_t hashers);
+
+enum class bottleneck_kind : std::uint8_t {
+	none,    ///< nothing is moving and nothing should be
+	network, ///< the network thread has no more CPU
+	disk,
+	hashing,
+	limit,  ///< a configured rate limit
+	peers,  ///< nobody is connected
+	source, ///< peers are there but do not send faster
+};
+
+std::string_view to_string(bottleneck_kind kind);
+
+struct bottleneck {
+	bottleneck_kind what = bottleneck_kind::none;
+	std::string evidence; ///< one sentence with the figures that decided
+};
+
+/// Configured limits that could explain a rate, bytes per second; 0: none.
+struct rate_limits {
+	std::uint64_t down = 0;
+	std::uint64_t up = 0;
+};
+
+/// What holds the transfers back. Local parts come first, since a busy part of ours would hold back any
+/// swarm; the swarm is blamed only where all of them have room.
+bottleneck find_bottleneck(
+	busy_report const &load, std::span<torrent_row const> torrents, rate_limits limits);
+
+} // namespace ezio

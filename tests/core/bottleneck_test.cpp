@@ -1,0 +1,113 @@
+#include "actors/core/bottleneck.hpp"
+#include "actors/core/thread_cpu.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+using namespace ezio;
+
+namespace
+{
+
+constexpr std::uint64_t mib = 1024 * 1024;
+
+torrent_row downloading(std::uint64_t rate, std::uint32_t peers)
+{
+	torrent_row row;
+	row.state = torrent_state::downloading;
+	row.down_rate = rate;
+	row.peers = peers;
+	return row;
+}
+
+} // namespace
+
+TEST_CASE("load is time used between two samples, per thread that could use it", "[bottleneck]")
+{
+	load_sample before;
+	load_sample after;
+	after.when = before.when + std::chrono::seconds(2);
+	after.network_cpu_ns = 1'000'000'000;
+	after.hash_cpu_ns = 2'000'000'000;
+	after.device_ns_max = 500'000'000;
+	after.device_bytes = 8 * mib;
+	auto const load = load_between(before, after, 2);
+	CHECK(load.seconds == Approx(2));
+	CHECK(load.network == Approx(0.5));
+	CHECK(load.hashing == Approx(0.5));
+	CHECK(load.device == Approx(0.25));
+	CHECK(load.device_bytes_per_second == 4 * mib);
+	CHECK(load_between(after, after, 2).seconds == 0);
+	CHECK(load_between(before, after, 0).hashing == 0);
+}
+
+TEST_CASE("a busy part of ours is named before the swarm", "[bottleneck]")
+{
+	std::vector<torrent_row> const rows{downloading(100 * mib, 3)};
+	busy_report load;
+	load.seconds = 1;
+	load.device = 0.95;
+	load.network = 0.99;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::disk);
+	load.device = 0.3;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::network);
+	load.hashing = 0.9;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::hashing);
+	load = {};
+	load.backpressure = 0.5;
+	auto const held_back = find_bottleneck(load, rows, {});
+	CHECK(held_back.what == bottleneck_kind::disk);
+	CHECK(held_back.evidence.find("50 %") != std::string::npos);
+}
+
+TEST_CASE("with room everywhere the limit, missing peers or the source explain the rate", "[bottleneck]")
+{
+	busy_report const idle;
+	std::vector<torrent_row> rows{downloading(10 * mib, 2)};
+	CHECK(find_bottleneck(idle, rows, {10 * mib, 0}).what == bottleneck_kind::limit);
+	CHECK(find_bottleneck(idle, rows, {100 * mib, 0}).what == bottleneck_kind::source);
+	rows[0].peers = 0;
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::peers);
+	rows.push_back(downloading(mib, 1));
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::source);
+	rows.clear();
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::none);
+	rows.push_back(downloading(0, 1));
+	rows[0].state = torrent_state::seeding;
+	rows[0].up_rate = 5 * mib;
+	CHECK(find_bottleneck(idle, rows, {0, 5 * mib}).what == bottleneck_kind::limit);
+}
+
+TEST_CASE("threads are found by name and their CPU time grows with work", "[thread-cpu]")
+{
+	std::atomic<bool> is_named{false};
+	std::atomic<bool> stop{false};
+	std::thread worker([&] {
+		CHECK(::pthread_setname_np(::pthread_self(), "ezio-test (1) x") == 0);
+		is_named = true;
+		while (!stop)
+			std::this_thread::yield();
+	});
+	auto const find = [] {
+		auto const threads = read_thread_cpu();
+		auto const found = std::find_if(
+			threads.begin(), threads.end(), [](auto const &t) { return t.name == "ezio-test (1) x"; });
+		return found == threads.end() ? thread_cpu{} : *found;
+	};
+	while (!is_named)
+		std::this_thread::yield();
+	auto const first = find();
+	CHECK(first.tid != 0);
+	auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+	auto later = find();
+	while (later.cpu_ns <= first.cpu_ns && std::chrono::steady_clock::now() < deadline)
+		later = find();
+	stop = true;
+	worker.join();
+	CHECK(later.cpu_ns > first.cpu_ns);
+}
