@@ -123,8 +123,9 @@ void fan_out(self_pointer self, torrent_slot &slot, job_kind kind, purpose what)
 
 void start_sync_if_due(self_pointer self, torrent_slot &slot)
 {
-	// Another fan-out of this torrent comes first; its end looks here again.
-	if (!slot.record.wants_sync() || slot.jobs_pending != 0 || self->state.is_closed)
+	// Another fan-out of this torrent comes first; its end looks here again. A torrent that is on its way out
+	// has let go of its device: a sync would open it again, and nobody would close it.
+	if (!slot.record.wants_sync() || slot.jobs_pending != 0 || slot.is_removed || self->state.is_closed)
 		return;
 	slot.record.sync_started();
 	publish_state(self, slot);
@@ -258,12 +259,17 @@ void on_peer_fact(self_pointer self, session_fact const &fact, event_kind kind)
 	emit(self, std::move(e));
 }
 
-void on_disk_fact(self_pointer self, torrent_slot &slot, session_fact const &fact)
+void emit_disk_error(self_pointer self, session_fact const &fact)
 {
 	auto e = make_event(event_kind::disk_error, fact.info_hash, to_string(*fact.failure));
 	e.failure = fact.failure;
 	e.piece = fact.piece;
 	emit(self, std::move(e));
+}
+
+void on_disk_fact(self_pointer self, torrent_slot &slot, session_fact const &fact)
+{
+	emit_disk_error(self, fact);
 	if (fact.is_fatal)
 		fail_torrent(self, slot, *fact.failure);
 	else
@@ -430,7 +436,8 @@ void finish_stop_if_idle(self_pointer self)
 {
 	if (!self->state.stop_promise || self->state.own_jobs != 0)
 		return;
-	self->state.stop_promise->deliver(void_reply{});
+	auto const &failure = self->state.stop_failure;
+	self->state.stop_promise->deliver(failure ? void_reply(*failure) : void_reply{});
 	self->state.stop_promise.reset();
 	self->quit();
 }
@@ -445,6 +452,14 @@ caf::result<void_reply> stop_session(self_pointer self)
 	collect_facts(self);
 	self->state.is_closed = true;
 	self->state.session->close();
+	// What was dirty was written only now: a device that failed at it must not go unheard.
+	for (auto const &fact : self->state.session->collect()) {
+		if (fact.what != fact_kind::disk_error || !fact.is_fatal)
+			continue;
+		if (!self->state.stop_failure)
+			self->state.stop_failure = fact.failure;
+		emit_disk_error(self, fact);
+	}
 	for (auto &[info_hash, slot] : self->state.torrents) {
 		for (auto &waiting : slot.removal_promises)
 			waiting.deliver(void_reply{});

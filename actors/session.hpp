@@ -46,6 +46,7 @@ struct session_state {
 	bool is_ticking = false;
 	bool is_closed = false;
 	std::optional<caf::typed_response_promise<void_reply>> stop_promise;
+	std::optional<error> stop_failure; ///< the first write that failed while the session closed
 	static inline char const *name = "session";
 };
 

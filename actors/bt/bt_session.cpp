@@ -173,6 +173,9 @@ private:
 	/// Any thread: a fact that is not one of libtorrent's alerts.
 	void report(session_fact fact);
 	void on_disk_error(disk_job const &job);
+	/// The torrent that an alert is about; null if it is no longer known. libtorrent's object can outlive the
+	/// removed fact, while a last hash is under way, and its user data would then point nowhere.
+	torrent_entry *entry_of(lt::torrent_handle const &handle) const;
 	/// Translates an alert; nothing if it concerns nobody.
 	void translate(lt::alert const &alert, std::vector<session_fact> &facts);
 	/// Runs a call on the torrent; libtorrent throws when the torrent is already gone.
@@ -281,7 +284,8 @@ std::vector<session_fact> bt_session::collect()
 		std::lock_guard const lock(m_mutex);
 		facts.swap(m_reported);
 	}
-	m_session->pop_alerts(&alerts);
+	if (m_session != nullptr)
+		m_session->pop_alerts(&alerts);
 	for (auto const *alert : alerts)
 		translate(*alert, facts);
 	for (auto const &fact : facts) {
@@ -293,11 +297,22 @@ std::vector<session_fact> bt_session::collect()
 	return facts;
 }
 
+torrent_entry *bt_session::entry_of(lt::torrent_handle const &handle) const
+{
+	auto *const entry = handle.userdata().get<torrent_entry>();
+	auto const is_it = [entry, &handle](
+						   torrent_entry const &known) { return &known == entry && known.handle == handle; };
+	bool const is_known =
+		std::any_of(m_torrents.begin(), m_torrents.end(), [&](auto const &t) { return is_it(*t.second); }) ||
+		std::any_of(m_removing.begin(), m_removing.end(), [&](auto const &t) { return is_it(*t); });
+	return is_known ? entry : nullptr;
+}
+
 void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &facts)
 {
 	if (auto const *update = lt::alert_cast<lt::state_update_alert>(&alert)) {
 		for (auto const &status : update->status) {
-			auto *const entry = status.handle.userdata().get<torrent_entry>();
+			auto *const entry = entry_of(status.handle);
 			if (entry == nullptr)
 				continue;
 			auto fact = make_fact(fact_kind::status, entry->info_hash);
@@ -323,7 +338,7 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 	auto const *of_torrent = dynamic_cast<lt::torrent_alert const *>(&alert);
 	if (of_torrent == nullptr)
 		return;
-	auto const *entry = of_torrent->handle.userdata().get<torrent_entry>();
+	auto const *entry = entry_of(of_torrent->handle);
 	if (entry == nullptr)
 		return;
 	auto fact = make_fact(fact_kind::warning, entry->info_hash);

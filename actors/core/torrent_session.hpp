@@ -156,7 +156,7 @@ public:
 
 	/// @p wakeup is called from any thread when collect() has something new; it must not block.
 	virtual void set_wakeup(std::function<void()> wakeup) = 0;
-	/// What happened since the last call, in order.
+	/// What happened since the last call, in order. After close(): what the disk said meanwhile.
 	virtual std::vector<session_fact> collect() = 0;
 	/// Asks for a status fact of every torrent that changed.
 	virtual void request_status() = 0;

@@ -61,7 +61,13 @@ public:
 	void prepare_hash(std::string const &, disk_job &job) override { job.want_sha1 = true; }
 	result<void> apply(session_setting const &setting) override { return note("set " + setting.key); }
 	std::uint16_t listen_port() override { return 6881; }
-	void close() override { asked.push_back("close"); }
+	void close() override
+	{
+		asked.push_back("close");
+		for (auto &fact : at_close)
+			report(std::move(fact));
+		at_close.clear();
+	}
 
 	void report(session_fact fact)
 	{
@@ -91,6 +97,7 @@ public:
 	std::vector<std::string> asked;
 	std::shared_ptr<storage> target;
 	std::int32_t wrong_piece = -1;
+	std::vector<session_fact> at_close; ///< what comes out only while the session closes
 
 private:
 	result<void> note(std::string what)
@@ -365,4 +372,35 @@ TEST_CASE("stopping closes the session, waits for its own jobs and refuses what 
 	bench.complete_and_sync();
 	CHECK(bench.stop());
 	CHECK(bench.swarm->asked.back() == "close");
+}
+
+TEST_CASE(
+	"a torrent that completes while it is removed is not synced through handles opened anew", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.swarm->report_status(false);
+	bench.world.run();
+	bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
+	bench.swarm->report(session_fact::kind::complete);
+	bench.world.run();
+	// The session let go of the device before: whoever opens it now keeps it for ever.
+	CHECK(bench.disk->open_handles() == 0);
+	bench.swarm->report(session_fact::kind::removed);
+	bench.world.run();
+}
+
+TEST_CASE("data lost while the session closes makes the stop fail", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	session_fact fact;
+	fact.what = session_fact::kind::disk_error;
+	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
+	fact.is_fatal = true;
+	bench.swarm->at_close.push_back(fact);
+	auto const stopped = bench.stop();
+	REQUIRE_FALSE(stopped);
+	CHECK(stopped.failure().os_errno == EIO);
+	CHECK(bench.count(event_kind::disk_error) == 1);
 }
