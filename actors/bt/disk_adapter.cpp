@@ -250,7 +250,11 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 		m_sink.finished(std::move(job));
 	}
 
-	if (m_dirty_bytes < m_config.watermarks->high_bytes.load(std::memory_order_relaxed))
+	// Reading and the caches leave the reserve alone: into it we get only if what was received piles up
+	// faster than the partitions take it, or if slow peers hold the rest.
+	auto const &arena = *m_config.arena;
+	bool const is_short = arena.used_blocks() + arena.reserve_blocks() / 2 >= arena.capacity_blocks();
+	if (m_dirty_bytes < m_config.watermarks->high_bytes.load(std::memory_order_relaxed) && !is_short)
 		return false;
 	if (m_observers.empty()) {
 		m_config.backpressure->full_since_ns.store(now_ns(), std::memory_order_relaxed);

@@ -220,6 +220,25 @@ TEST_CASE("an exhausted budget fails the one block and nothing else", "[disk-ada
 	CHECK_FALSE(answers.codes[1]);
 }
 
+TEST_CASE("peers wait while memory is short, and are called back with the next completion", "[disk-adapter]")
+{
+	write_answers answers;
+	adapter_fixture fixture;
+	auto const observer = std::make_shared<counting_observer>();
+	CHECK_FALSE(write_block(fixture, 0, 0, 'a', answers, observer));
+	std::vector<block_ref> taken;
+	// Far below the mark of dirty bytes, yet what is left would not take what peers have under way.
+	while (fixture.arena().used_blocks() + fixture.arena().reserve_blocks() / 4 <
+		fixture.arena().capacity_blocks())
+		taken.push_back(fixture.arena().allocate(block_purpose::receive));
+	CHECK(write_block(fixture, 0, block, 'a', answers, observer));
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 2; }));
+	REQUIRE(fixture.run_until([&] { return observer->calls == 1; }));
+	CHECK(fixture.backpressure().refused == 0);
+	CHECK(fixture.backpressure().count == 1);
+}
+
 TEST_CASE("the first check trusts the caller and every later one asks for hashing", "[disk-adapter]")
 {
 	auto const full_check = GENERATE(false, true);
