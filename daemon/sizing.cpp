@@ -62,7 +62,11 @@ disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions)
 	sizes.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
 	// As block_arena::reserve_blocks(): what receiving alone may take is nobody's cache.
 	auto const reserve = std::max(sizes.capacity_blocks / 8, 64u);
-	sizes.limits.cache_blocks_max = (sizes.capacity_blocks - reserve) / partitions;
+	// Nor is what peers may send while the partitions are busy: full caches would leave no room to the mark
+	// at which peers are told to wait.
+	auto const cached = sizes.capacity_blocks - reserve;
+	auto const under_way = std::min<std::uint64_t>(sizes.dirty_high_bytes / block_bytes, cached / 2);
+	sizes.limits.cache_blocks_max = (cached - static_cast<std::uint32_t>(under_way)) / partitions;
 	return sizes;
 }
 

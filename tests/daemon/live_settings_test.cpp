@@ -65,9 +65,26 @@ TEST_CASE_METHOD(fixture, "a live key is applied, published and in force")
 	CHECK(change->old_value == "512");
 	REQUIRE(sizes.size() == 1);
 	CHECK(sizes[0].capacity_blocks == 65536);
-	CHECK(sizes[0].limits.cache_blocks_max == (65536 - 65536 / 8) / 2);
+	CHECK(sizes[0].limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 2);
 	CHECK(published == strings{"cache-size=1024"});
 	CHECK(effective("cache-size") == "1024");
+}
+
+TEST_CASE_METHOD(fixture, "caches leave room for what peers may have under way")
+{
+	for (auto const *cache : {"64", "512", "1024"}) {
+		for (auto const *dirty : {"auto", "16"}) {
+			sizes.clear();
+			REQUIRE(settings->set("cache-size", cache, false));
+			REQUIRE(settings->set("dirty-limit", dirty, false));
+			auto const &s = sizes.back();
+			CAPTURE(cache, dirty);
+			CHECK(s.limits.cache_blocks_max * 2 + s.dirty_high_bytes / block_bytes <= s.capacity_blocks);
+		}
+	}
+	// However much may be under way, half of what reading may take remains for the caches.
+	REQUIRE(settings->set("dirty-limit", "1024", false));
+	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8) / 2 / 2);
 }
 
 TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and nothing changes")
