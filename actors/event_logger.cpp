@@ -55,8 +55,10 @@ std::string to_line(event const &e)
 	add("new=", e.new_value);
 	if (!e.text.empty())
 		line += ": " + e.text;
-	if (e.failure)
-		line += ": " + to_string(*e.failure);
+	if (!e.failure)
+		return line;
+	if (auto const story = to_string(*e.failure); e.text.find(story) == std::string::npos)
+		line += ": " + story;
 	return line;
 }
 

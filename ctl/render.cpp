@@ -236,8 +236,11 @@ std::string render_event(wire::event_message const &event, bool use_colour)
 		line += "  piece " + std::to_string(*event.piece);
 	if (!event.text.empty())
 		line += "  " + printable(event.text);
-	if (event.failure)
-		line += "  " + printable(to_string(*event.failure));
+	if (event.failure) {
+		// Most texts tell the whole story already.
+		if (auto const story = to_string(*event.failure); event.text.find(story) == std::string::npos)
+			line += "  " + printable(story);
+	}
 	return line + "\n";
 }
 

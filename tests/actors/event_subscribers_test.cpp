@@ -49,13 +49,17 @@ TEST_CASE("the log line of an event says what, where and how much")
 	auto e = make_event(event_kind::disk_error, "cafe");
 	e.failure = make_io_error("pwritev", "/dev/loop0", 1048576, 262144, 28);
 	publish(actors.system(), std::move(e));
+	auto told = make_event(event_kind::torrent_error, "cafe", "seven pieces differ");
+	told.failure = make_error(errc::integrity, "seven pieces differ");
+	publish(actors.system(), std::move(told));
 	auto hidden = make_event(event_kind::peer_connected, "cafe");
 	publish(actors.system(), std::move(hidden));
 	actors.run();
 	CHECK(text.str() ==
 		"error disk-error torrent=cafe: pwritev /dev/loop0 offset 1048576 length 262144: ENOSPC (No space "
 		"left "
-		"on device)\n");
+		"on device)\n"
+		"error torrent-error torrent=cafe: seven pieces differ\n");
 	caf::anon_send(subscriber, stop_atom::value);
 	actors.run();
 }
