@@ -98,11 +98,15 @@ struct collector {
 	}
 };
 
-std::optional<error> failure_of(void_reply const &reply)
+/// What one of several torrents answered; the failure says which.
+std::optional<error> failure_of(void_reply const &reply, std::string const &name)
 {
 	if (reply)
 		return std::nullopt;
-	return reply.failure();
+	auto failure = reply.failure();
+	if (failure.device.empty())
+		failure.message = name + ": " + failure.message;
+	return failure;
 }
 
 std::uint64_t limit_in(std::vector<setting_row> const &rows, std::string_view key)
@@ -159,7 +163,7 @@ void change_each(
 		return rp->deliver(control_reply(std::move(all->answer)));
 	for (auto const &row : rows)
 		self->request(self->state.config.session, time_out, Atom::value, row.info_hash)
-			.then([all](void_reply const &reply) { all->arrived(failure_of(reply)); },
+			.then([all, name = row.name](void_reply const &reply) { all->arrived(failure_of(reply, name)); },
 				[all](caf::error const &e) { all->arrived(from_caf(e, "the session")); });
 }
 
@@ -310,7 +314,7 @@ control_actor::behavior_type control(
 			// CAF tells nobody about the promises of an actor that ends.
 			for (auto const &weak : self->state.outstanding)
 				if (auto const pending = weak.lock())
-					pending->deliver(make_error(errc::aborted, "the daemon is stopping"));
+					pending->deliver(make_error(errc::unreachable, "the daemon is stopping"));
 			self->quit();
 		},
 	};

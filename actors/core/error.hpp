@@ -26,7 +26,7 @@ enum class errc : std::uint8_t {
 	no_memory,        ///< the buffer budget is exhausted
 	aborted,          ///< given up because of an earlier error or a stop
 	timed_out,
-	unreachable, ///< no daemon answers
+	unreachable, ///< no daemon answers, or it is stopping
 	denied,      ///< the daemon refuses this client
 	interrupted, ///< by a signal; may be resumed
 	protocol,    ///< a message that is not of our protocol

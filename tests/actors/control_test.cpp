@@ -298,11 +298,12 @@ TEST_CASE_METHOD(fixture, "a request to a dead session is answered")
 {
 	caf::anon_send_exit(session, caf::exit_reason::kill);
 	actors.run();
-	CHECK(failure(status_request{}).code == errc::aborted);
-	CHECK(failure(add_request{}).code == errc::aborted);
+	CHECK(failure(status_request{}).code == errc::unreachable);
+	CHECK(failure(add_request{}).code == errc::unreachable);
 }
 
-TEST_CASE_METHOD(fixture, "what is under way when control stops is answered as aborted")
+TEST_CASE_METHOD(
+	fixture, "what is under way when control stops is answered: the daemon is not there any more")
 {
 	script.is_silent = true;
 	auto const status = begin(status_request{});
@@ -310,7 +311,7 @@ TEST_CASE_METHOD(fixture, "what is under way when control stops is answered as a
 	caf::anon_send(control, stop_atom::value);
 	actors.run();
 	REQUIRE(status->value);
-	CHECK(status->value->failure().code == errc::aborted);
+	CHECK(status->value->failure().code == errc::unreachable);
 	REQUIRE(peers->value);
-	CHECK(peers->value->failure().code == errc::aborted);
+	CHECK(peers->value->failure().code == errc::unreachable);
 }
