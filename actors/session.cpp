@@ -56,7 +56,7 @@ error no_such_torrent(std::string const &info_hash)
 
 error closing()
 {
-	return make_error(errc::aborted, "the daemon is stopping");
+	return make_error(errc::unreachable, "the daemon is stopping");
 }
 
 void emit(self_pointer self, event e)
@@ -272,8 +272,10 @@ void on_disk_fact(self_pointer self, torrent_slot &slot, session_fact const &fac
 	emit_disk_error(self, fact);
 	if (fact.is_fatal)
 		fail_torrent(self, slot, *fact.failure);
-	else
+	else {
 		slot.record.on_read_error();
+		slot.read_failure = fact.failure;
+	}
 }
 
 void on_fact(self_pointer self, session_fact const &fact)
@@ -294,15 +296,13 @@ void on_fact(self_pointer self, session_fact const &fact)
 	case fact_kind::status: {
 		auto const had_failed = slot.record.failure().has_value();
 		slot.record.on_status(fact.status);
+		slot.record.sample_rates(monotonic_clock::now());
 		if (!had_failed && slot.record.failure())
 			stop_failed(self, slot);
 		break;
 	}
 	case fact_kind::checked:
 		slot.record.on_checked();
-		break;
-	case fact_kind::complete:
-		slot.record.on_complete();
 		break;
 	case fact_kind::hash_failed: {
 		slot.record.on_hash_failed();
@@ -328,7 +328,8 @@ void on_fact(self_pointer self, session_fact const &fact)
 		on_disk_fact(self, slot, fact);
 		break;
 	case fact_kind::torrent_error:
-		fail_torrent(self, slot, *fact.failure);
+		// The session stops a torrent for a failed read, but does not say which.
+		fail_torrent(self, slot, slot.read_failure.value_or(*fact.failure));
 		break;
 	case fact_kind::warning:
 		emit(self, make_event(event_kind::warning, fact.info_hash, fact.text));
@@ -397,6 +398,7 @@ void_reply resume_torrent(self_pointer self, std::string const &info_hash)
 			if (slot.record.failure())
 				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
 		}
+		slot.read_failure.reset();
 		if (!slot.record.resume())
 			return self->state.session->resume(info_hash);
 		fan_out(self, slot, job_kind::discard, purpose::recover);

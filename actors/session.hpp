@@ -31,7 +31,8 @@ struct session_state {
 		torrent_state shown_state = torrent_state::checking; ///< as last published
 		std::size_t jobs_pending = 0;                        ///< of the running fan-out over all partitions
 		std::optional<error> job_failure;                    ///< its first failure
-		std::int32_t verify_next = 0;                        ///< next piece to verify
+		std::optional<error> read_failure; ///< the last failed read since the operator let it go on
+		std::int32_t verify_next = 0;      ///< next piece to verify
 		std::size_t verify_pending = 0;
 		std::optional<error> verify_failure;
 		bool is_removed = false; ///< answers wait for the removed fact

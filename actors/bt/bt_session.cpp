@@ -358,7 +358,9 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 			return;
 		}
 	} else if (lt::alert_cast<lt::torrent_finished_alert>(&alert) != nullptr) {
-		fact.what = fact_kind::complete;
+		// Completeness travels in a status, so that the counters are those of its moment.
+		request_status();
+		return;
 	} else if (lt::alert_cast<lt::torrent_checked_alert>(&alert) != nullptr) {
 		fact.what = fact_kind::checked;
 	} else if (auto const *failed = lt::alert_cast<lt::hash_failed_alert>(&alert)) {

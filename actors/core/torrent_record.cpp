@@ -8,8 +8,11 @@ namespace ezio
 namespace
 {
 
-/// Rates are means over this much time.
-constexpr auto rate_window = std::chrono::seconds(3);
+/// Rates are means over this much time: a limited transfer moves in bursts of a second.
+constexpr auto rate_window = std::chrono::seconds(5);
+/// Statuses come about once a second while something moves, on a busy machine every two; without one for so
+/// long nothing moves.
+constexpr auto silence = std::chrono::seconds(3);
 
 } // namespace
 
@@ -32,10 +35,11 @@ torrent_state torrent_record::state() const
 {
 	if (m_row.failure)
 		return torrent_state::error;
-	if (m_is_paused)
-		return m_is_complete && m_row.is_synced ? torrent_state::finished : torrent_state::paused;
+	// A verification reads the device also while transfers are paused.
 	if (m_is_verifying)
 		return torrent_state::verifying;
+	if (m_is_paused)
+		return m_is_complete && m_row.is_synced ? torrent_state::finished : torrent_state::paused;
 	if (m_is_complete)
 		return m_row.is_synced ? torrent_state::seeding : torrent_state::syncing;
 	if (m_awaits_check || m_swarm.is_checking)
@@ -49,6 +53,11 @@ torrent_row torrent_record::row() const
 	row.state = state();
 	row.peers = m_swarm.peers;
 	row.seeds = m_swarm.seeds;
+	if (m_is_paused || row.failure) {
+		// The last seconds count no longer: nothing moves now.
+		row.down_rate = 0;
+		row.up_rate = 0;
+	}
 	row.downloaded_bytes = m_swarm.downloaded_bytes;
 	row.uploaded_bytes = m_swarm.uploaded_bytes;
 	row.done_bytes = m_is_complete ? row.size_bytes : m_swarm.done_bytes;
@@ -70,6 +79,7 @@ void torrent_record::on_status(session_fact::swarm_status const &status)
 {
 	m_swarm = status;
 	m_has_status = true;
+	m_is_status_fresh = true;
 	if (m_awaits_check) {
 		// Until the check has ended, "complete" can only be from before it was asked for.
 		m_swarm.is_complete = false;
@@ -77,11 +87,24 @@ void torrent_record::on_status(session_fact::swarm_status const &status)
 	}
 	if (status.is_complete)
 		on_complete();
-	else if (m_row.is_seed && !status.is_checking && !m_row.failure)
-		fail(make_error(errc::integrity,
-			"the source does not match the torrent: " +
-				std::to_string(m_row.pieces_total - status.pieces_done) + " of " +
-				std::to_string(m_row.pieces_total) + " pieces differ"));
+	else if (m_row.is_seed && !m_row.failure)
+		on_incomplete_seed(status);
+}
+
+void torrent_record::on_incomplete_seed(session_fact::swarm_status const &status)
+{
+	// It was taken to be whole until a piece that was read for a peer did not match; what is there is being
+	// hashed, or has been. A check can be over before any status tells of it.
+	m_is_complete = false;
+	m_row.is_synced = false;
+	m_row.is_verified = false;
+	if (status.is_checking)
+		return;
+	auto failure = make_error(errc::integrity,
+		"the source does not match the torrent: " + std::to_string(m_row.pieces_total - status.pieces_done) +
+			" of " + std::to_string(m_row.pieces_total) + " pieces differ");
+	failure.device = m_row.target;
+	fail(std::move(failure));
 }
 
 void torrent_record::on_complete()
@@ -183,6 +206,12 @@ void torrent_record::verify_ended(std::optional<error> const &failure)
 
 void torrent_record::sample_rates(monotonic_time now)
 {
+	// Between two statuses the counters stand still although bytes move.
+	if (!m_is_status_fresh && now - m_status_time <= silence)
+		return;
+	if (m_is_status_fresh)
+		m_status_time = now;
+	m_is_status_fresh = false;
 	m_samples.push_back({now, m_swarm.downloaded_bytes, m_swarm.uploaded_bytes});
 	while (m_samples.size() > 2 && now - m_samples.front().when > rate_window)
 		m_samples.pop_front();

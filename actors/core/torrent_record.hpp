@@ -56,12 +56,14 @@ public:
 	/// Bad pieces found by the verification so far.
 	std::uint32_t bad_pieces() const { return m_bad_pieces; }
 
-	/// Recomputes rates over the last seconds; call it about twice a second.
+	/// Recomputes rates over the last seconds; call it with every status and about twice a second.
 	void sample_rates(monotonic_time now);
 	/// No peer is connected although there is something to fetch.
 	bool wants_peers() const;
 
 private:
+	void on_incomplete_seed(session_fact::swarm_status const &status);
+
 	struct sample {
 		monotonic_time when{};
 		std::uint64_t down_bytes = 0;
@@ -72,7 +74,9 @@ private:
 	torrent_row m_row;
 	session_fact::swarm_status m_swarm;
 	bool m_is_paused = false;
-	bool m_has_status = false; ///< at least one status has come
+	bool m_has_status = false;      ///< at least one status has come
+	bool m_is_status_fresh = false; ///< the last status is not among the samples yet
+	monotonic_time m_status_time{};
 	bool m_is_complete = false;
 	bool m_awaits_check = false; ///< a re-check was asked for: what came before it does not count
 	bool m_is_syncing = false;

@@ -95,7 +95,6 @@ struct session_fact {
 	enum class kind : std::uint8_t {
 		status,            ///< status: the torrent as the swarm sees it now
 		checked,           ///< hashing what is on the target has ended
-		complete,          ///< every piece has passed its hash
 		removed,           ///< the torrent is gone from the session; its storage is released
 		hash_failed,       ///< piece came with a wrong hash
 		peer_connected,    ///< peer, text

@@ -196,7 +196,7 @@ struct session_bench {
 	void complete_and_sync()
 	{
 		swarm->report_status(false);
-		swarm->report(session_fact::kind::complete);
+		swarm->report_status(true);
 		world.run();
 	}
 
@@ -281,7 +281,7 @@ TEST_CASE("resuming a failed torrent clears the device's state and hashes again 
 	CHECK_FALSE(bench.swarm->target->has_failed());
 	CHECK(bench.row().state == torrent_state::checking);
 	// A stale report from before does not make it done.
-	bench.swarm->report(session_fact::kind::complete);
+	bench.swarm->report_status(true);
 	bench.world.run();
 	CHECK(bench.row().state == torrent_state::checking);
 	bench.swarm->report(session_fact::kind::checked);
@@ -325,6 +325,26 @@ TEST_CASE("a verification that cannot read ends as an error", "[session]")
 	CHECK(bench.row().state == torrent_state::error);
 	CHECK(bench.row().failure->os_errno == EIO);
 	CHECK_FALSE(bench.row().is_verified);
+}
+
+TEST_CASE("a torrent that a failed read has stopped tells of that read", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	session_fact read;
+	read.what = session_fact::kind::disk_error;
+	read.failure = make_io_error("preadv", "/dev/fake0", 4096, 8192, EIO);
+	bench.swarm->report(read);
+	bench.world.run();
+	CHECK(bench.row().state != torrent_state::error);
+	session_fact stopped;
+	stopped.what = session_fact::kind::torrent_error;
+	stopped.failure = make_error(errc::io_error, "Input/output error");
+	bench.swarm->report(stopped);
+	bench.world.run();
+	REQUIRE(bench.row().state == torrent_state::error);
+	CHECK(bench.row().failure == read.failure);
+	CHECK(bench.row().read_errors == 1);
 }
 
 TEST_CASE("removal answers only when the storage is gone", "[session]")

@@ -168,6 +168,46 @@ TEST_CASE("a source is in sync by nature and an incomplete one is an error", "[t
 	CHECK(damaged.failure()->code == errc::integrity);
 }
 
+TEST_CASE("a source that turns out damaged while it seeds is an error also if nobody saw it being checked",
+	"[torrent-record]")
+{
+	auto record = make_record(true);
+	record.on_status(checking());
+	record.on_status(complete());
+	REQUIRE(record.state() == torrent_state::seeding);
+	record.on_status(downloading(6 * mib));
+	CHECK(record.state() == torrent_state::error);
+	CHECK_FALSE(record.row().is_synced);
+	REQUIRE(record.failure());
+	CHECK(to_string(*record.failure()) ==
+		"/dev/fake0: the source does not match the torrent: 2 of 8 pieces differ");
+
+	auto checked = make_record(true);
+	checked.on_status(complete());
+	checked.on_status(checking());
+	CHECK(checked.state() == torrent_state::checking);
+	CHECK_FALSE(checked.row().is_synced);
+	checked.on_status(complete());
+	CHECK(checked.state() == torrent_state::seeding);
+	CHECK(checked.row().is_synced);
+
+	// Once more damaged after the operator let it go on.
+	REQUIRE(record.resume());
+	record.on_checked();
+	record.on_status(downloading(7 * mib));
+	CHECK(record.state() == torrent_state::error);
+}
+
+TEST_CASE("a paused torrent that is being verified says so", "[torrent-record]")
+{
+	auto record = synced_record();
+	REQUIRE(record.verify_started());
+	record.pause();
+	CHECK(record.state() == torrent_state::verifying);
+	record.verify_ended(std::nullopt);
+	CHECK(record.state() == torrent_state::finished);
+}
+
 TEST_CASE("a paused torrent is finished if it is done and paused if it is not", "[torrent-record]")
 {
 	auto record = synced_record();
@@ -241,12 +281,32 @@ TEST_CASE("rates are means over seconds and the estimate follows them", "[torren
 	CHECK(row.down_rate == mib);
 	CHECK(row.eta_seconds == 6U);
 	// Silence brings it to nothing.
-	for (int i = 0; i < 10; ++i) {
+	for (int i = 0; i < 20; ++i) {
 		record.sample_rates(now);
 		now += std::chrono::milliseconds(500);
 	}
 	CHECK(record.row().down_rate == 0);
 	CHECK_FALSE(record.row().eta_seconds);
+}
+
+TEST_CASE("a rate is taken between statuses, however late they come", "[torrent-record]")
+{
+	auto record = make_record();
+	auto now = monotonic_time{} + std::chrono::hours(1);
+	auto status = downloading(0);
+	// One status a second of a steady stream, looked at twice a second.
+	for (int second = 0; second < 5; ++second) {
+		status.downloaded_bytes = static_cast<std::uint64_t>(second) * mib;
+		record.on_status(status);
+		record.sample_rates(now);
+		now += std::chrono::milliseconds(500);
+		record.sample_rates(now);
+		if (second > 0)
+			CHECK(record.row().down_rate == mib);
+		now += std::chrono::milliseconds(500);
+	}
+	record.pause();
+	CHECK(record.row().down_rate == 0);
 }
 
 TEST_CASE(

@@ -11,11 +11,11 @@ from lab import MIB, Failed, Lab, need, need_root, sh, wait_until
 SIZE = 48 * MIB
 
 
-def swarm(laboratory, size=SIZE, limit="16MiB/s"):
+def swarm(laboratory, size=SIZE, limit="16MiB/s", seeder_settings=None):
     """A seeder of a random image, and a target daemon that is slow enough to be caught in mid-transfer."""
     source = laboratory.random_image("source", size)
     torrent = laboratory.torrent(source, None, "--fs", "raw")
-    seeder = laboratory.daemon("seeder")
+    seeder = laboratory.daemon("seeder", seeder_settings)
     seeder.add(torrent, source, "--seed")
     target = laboratory.daemon("target", {"session": {"download-limit": limit}})
     return source, torrent, seeder, target
@@ -301,16 +301,32 @@ class Interruptions(unittest.TestCase):
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)
 
-    def test_a_seed_does_not_send_bytes_that_do_not_match(self):
+    def test_a_damaged_seed_sends_no_wrong_bytes_says_so_and_goes_on_when_mended(self):
         with Lab() as laboratory:
-            source, torrent, seeder, target = swarm(laboratory, limit=0)
+            source, torrent, seeder, target = swarm(laboratory, limit=0,
+                                                    seeder_settings={"session": {"verify-source": True}})
             piece = lab.inspect(torrent)["piece_bytes"]
             with open(source, "r+b") as file:
                 file.seek(SIZE // 3 // piece * piece)
+                good = file.read(piece)
+                file.seek(SIZE // 3 // piece * piece)
                 file.write(os.urandom(piece))
             target.add(torrent, laboratory.image("image", SIZE), "--peer", seeder.peer)
-            row = target.wait_for(lambda row: row["pieces_done"] == row["pieces_total"] - 1, "all but the damaged piece")
+            row = seeder.wait_for(lambda row: row["state"] == "error", "the seeder finds out")
+            self.assertFalse(row["synced"])
+            self.assertEqual(row["error"]["code"], "integrity")
+            self.assertEqual(row["error"]["context"]["device"], str(source))
+            self.assertIn("1 of 192 pieces differ", row["error"]["text"])
+            row = target.torrent()
             self.assertEqual((row["state"], row["synced"], row["hash_failures"]), ("downloading", False, 0))
+            with open(source, "r+b") as file:
+                file.seek(SIZE // 3 // piece * piece)
+                file.write(good)
+            seeder.ctl("resume", "all")
+            target.wait_synced()
+            row = target.torrent()
+            self.assertGreaterEqual(row["downloaded_bytes"], SIZE, "the counters are those of the end")
+            sh("cmp", source, target.torrent()["target"])
 
 
 if __name__ == "__main__":
