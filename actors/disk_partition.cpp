@@ -10,18 +10,16 @@ namespace ezio
 namespace
 {
 
-/// Wakes the actor when the engine next has something due. One tick is under way at most: an early deadline
-/// that turns up meanwhile is at most one coalesce delay late.
+/// Wakes the actor when the engine next has something due. A tick that is on its way stays; an earlier
+/// deadline sends another one, since a read that waits for a block must not wait for the delay of writes.
 void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> self)
 {
-	if (self->state.is_tick_pending)
-		return;
 	auto const deadline = self->state.engine->next_deadline();
-	if (!deadline)
+	if (!deadline || (self->state.next_tick && *self->state.next_tick <= *deadline))
 		return;
 	auto const now = monotonic_clock::now();
 	auto const wait = *deadline > now ? *deadline - now : monotonic_clock::duration::zero();
-	self->state.is_tick_pending = true;
+	self->state.next_tick = *deadline;
 	self->delayed_send(self, std::chrono::duration_cast<std::chrono::nanoseconds>(wait), tick_atom::value);
 }
 
@@ -46,7 +44,7 @@ disk_partition_actor::behavior_type disk_partition(
 			schedule_tick(self);
 		},
 		[self](tick_atom) {
-			self->state.is_tick_pending = false;
+			self->state.next_tick.reset();
 			self->state.engine->end_of_batch();
 			schedule_tick(self);
 		},

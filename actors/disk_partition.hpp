@@ -3,6 +3,7 @@
 #include "actors/messages.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace ezio
 {
@@ -18,7 +19,7 @@ struct disk_partition_config {
 
 struct disk_partition_state {
 	std::unique_ptr<partition_engine> engine;
-	bool is_tick_pending = false;
+	std::optional<monotonic_time> next_tick; ///< of the earliest tick that is on its way
 	static inline char const *name = "disk_partition";
 };
 

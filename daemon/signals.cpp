@@ -41,8 +41,11 @@ result<signals> signals::take()
 		return system_error("pthread_sigmask", blocked);
 	struct sigaction ignore = {};
 	ignore.sa_handler = SIG_IGN;
-	if (sigaction(SIGPIPE, &ignore, nullptr) != 0)
-		return system_error("sigaction", errno);
+	// Beyond the file size limit of the process a write shall say EFBIG, for one torrent, rather than kill.
+	for (auto const number : {SIGPIPE, SIGXFSZ}) {
+		if (sigaction(number, &ignore, nullptr) != 0)
+			return system_error("sigaction", errno);
+	}
 	unique_fd signal_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (!signal_fd)
 		return system_error("signalfd", errno);
