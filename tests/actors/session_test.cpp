@@ -402,7 +402,7 @@ TEST_CASE(
 	bench.swarm->report_status(false);
 	bench.world.run();
 	bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
-	bench.swarm->report(session_fact::kind::complete);
+	bench.swarm->report_status(true);
 	bench.world.run();
 	// The session let go of the device before: whoever opens it now keeps it for ever.
 	CHECK(bench.disk->open_handles() == 0);
