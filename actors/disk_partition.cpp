@@ -10,6 +10,9 @@ namespace ezio
 namespace
 {
 
+/// How soon a drain that waits for hashers or for free blocks looks again.
+constexpr auto drain_check_interval = std::chrono::milliseconds(1);
+
 /// Wakes the actor when the engine next has something due. A tick that is on its way stays; an earlier
 /// deadline sends another one, since a read that waits for a block must not wait for the delay of writes.
 void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> self)
@@ -21,6 +24,29 @@ void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> 
 	auto const wait = *deadline > now ? *deadline - now : monotonic_clock::duration::zero();
 	self->state.next_tick = *deadline;
 	self->delayed_send(self, std::chrono::duration_cast<std::chrono::nanoseconds>(wait), tick_atom::value);
+}
+
+void give_up_drain(disk_partition_actor::stateful_pointer<disk_partition_state> self, char const *why)
+{
+	if (!self->state.drain)
+		return;
+	self->state.drain->promise.deliver(void_reply(make_error(errc::aborted, why)));
+	self->state.drain.reset();
+}
+
+void continue_drain(disk_partition_actor::stateful_pointer<disk_partition_state> self)
+{
+	auto &state = self->state;
+	if (!state.drain)
+		return;
+	if (state.engine->drain()) {
+		auto done = state.drain->request.closes_handles ? state.engine->close_handles() : result<void>();
+		state.drain->promise.deliver(void_reply(std::move(done)));
+		state.drain.reset();
+	} else if (!state.is_drain_check_pending) {
+		state.is_drain_check_pending = true;
+		self->delayed_send(self, drain_check_interval, drain_atom::value);
+	}
 }
 
 } // namespace
@@ -53,7 +79,23 @@ disk_partition_actor::behavior_type disk_partition(
 			self->state.engine->end_of_batch();
 			schedule_tick(self);
 		},
+		[self](drain_atom, drain_request const &request) -> caf::result<void_reply> {
+			give_up_drain(self, "another drain has begun");
+			auto const promise = self->make_response_promise<void_reply>();
+			self->state.drain = {request, promise};
+			continue_drain(self);
+			return promise;
+		},
+		[self](drain_atom) {
+			self->state.is_drain_check_pending = false;
+			continue_drain(self);
+		},
+		[self](resume_atom) {
+			give_up_drain(self, "the drain was given up");
+			schedule_tick(self);
+		},
 		[self](stop_atom) -> void_reply {
+			give_up_drain(self, "the partition stops");
 			auto stopped = self->state.engine->stop();
 			self->quit();
 			return stopped;

@@ -19,7 +19,13 @@ struct disk_partition_config {
 
 struct disk_partition_state {
 	std::unique_ptr<partition_engine> engine;
+	struct pending_drain {
+		drain_request request;
+		caf::typed_response_promise<void_reply> promise;
+	};
 	std::optional<monotonic_time> next_tick; ///< of the earliest tick that is on its way
+	std::optional<pending_drain> drain;
+	bool is_drain_check_pending = false;
 	static inline char const *name = "disk_partition";
 };
 

@@ -35,6 +35,7 @@ using peers_atom = caf::atom_constant<caf::atom("peers")>;
 using status_atom = caf::atom_constant<caf::atom("status")>;
 using stats_atom = caf::atom_constant<caf::atom("stats")>;
 using setting_atom = caf::atom_constant<caf::atom("setting")>;
+using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using wakeup_atom = caf::atom_constant<caf::atom("wakeup")>;
 
 // In-process only: each owns jobs that hold buffers and callbacks. Destroyed unread, a batch would lose them,
@@ -75,6 +76,7 @@ struct stats_report {
 		latency_histogram::summary read_latency, write_latency, hash_latency, sync_latency;
 	};
 	std::vector<partition_row> partitions;
+	partition_row ended; ///< counters of partitions that are no more, added; no gauges, no latencies
 	std::uint64_t budget_blocks = 0; ///< cache-size in 16 KiB blocks
 	std::uint64_t used_blocks = 0;
 	std::uint64_t dirty_blocks = 0; ///< received and not yet written
@@ -88,6 +90,11 @@ struct stats_report {
 	bottleneck held_by; ///< filled in by the control actor, who also knows the torrents
 };
 
+/// How a partition makes way for a new division of the pieces.
+struct drain_request {
+	bool closes_handles = false; ///< it gets no part in the new one
+};
+
 using disk_partition_actor = caf::typed_actor<
 	// Does the jobs in order and writes what is ripe.
 	caf::reacts_to<job_batch>,
@@ -97,6 +104,14 @@ using disk_partition_actor = caf::typed_actor<
 	caf::reacts_to<tick_atom>,
 	// New limits; take effect before the next job.
 	caf::reacts_to<limits_atom, engine_limits>,
+	// Writes everything and forgets every block; answers when all jobs that came before have ended, hashing
+	// included. A flush that fails before closing is answered; aborted, if the drain is given up or the
+	// partition stops first.
+	caf::replies_to<drain_atom, drain_request>::with<void_reply>,
+	// To itself: looks again whether the drain is over.
+	caf::reacts_to<drain_atom>,
+	// Gives up a drain that is not over. Nothing is lost by it.
+	caf::reacts_to<resume_atom>,
 	// Finishes everything, flushes and closes the devices, answers the first failure, ends.
 	caf::replies_to<stop_atom>::with<void_reply>>;
 
@@ -162,6 +177,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::job_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::hash_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::finished_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::engine_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::session_setting)

@@ -1,6 +1,5 @@
 #include "actors/session.hpp"
 
-#include "actors/core/piece_router.hpp"
 #include "actors/thread_name.hpp"
 #include "actors/timeouts.hpp"
 
@@ -96,47 +95,44 @@ void fail_torrent(self_pointer self, torrent_slot &slot, error const &failure)
 		stop_failed(self, slot);
 }
 
-void send_job(self_pointer self, std::size_t partition, std::unique_ptr<session_job> job)
+void send_job(self_pointer self, std::unique_ptr<session_job> job)
 {
 	job->sink = self->state.sink.get();
 	job->submitted = monotonic_clock::now();
-	auto batch = std::make_shared<job_batch_data>();
-	batch->jobs.push_back(std::move(job));
+	std::vector<job_ptr> jobs;
+	jobs.push_back(std::move(job));
 	++self->state.own_jobs;
-	caf::anon_send(self->state.partitions[partition], std::move(batch));
+	self->state.router->submit(std::move(jobs));
 }
 
-/// One job of the kind for each partition.
-void fan_out(self_pointer self, torrent_slot &slot, job_kind kind, purpose what)
+/// A job that all partitions have a part in; one at a time for each torrent.
+void send_to_all(self_pointer self, torrent_slot &slot, job_kind kind, purpose what)
 {
-	slot.jobs_pending = self->state.partitions.size();
-	slot.job_failure.reset();
-	for (std::size_t partition = 0; partition < self->state.partitions.size(); ++partition) {
-		auto job = std::make_unique<session_job>();
-		job->kind = kind;
-		job->target = slot.record.added().target_storage;
-		job->info_hash = slot.record.added().info_hash;
-		job->what = what;
-		send_job(self, partition, std::move(job));
-	}
+	slot.is_job_pending = true;
+	auto job = std::make_unique<session_job>();
+	job->kind = kind;
+	job->target = slot.record.added().target_storage;
+	job->info_hash = slot.record.added().info_hash;
+	job->what = what;
+	send_job(self, std::move(job));
 }
 
 void start_sync_if_due(self_pointer self, torrent_slot &slot)
 {
-	// Another fan-out of this torrent comes first; its end looks here again. A torrent that is on its way out
-	// has let go of its device: a sync would open it again, and nobody would close it.
-	if (!slot.record.wants_sync() || slot.jobs_pending != 0 || slot.is_removed || self->state.is_closed)
+	// Another such job of this torrent comes first; its end looks here again. A torrent that is on its way
+	// out has let go of its device: a sync would open it again, and nobody would close it.
+	if (!slot.record.wants_sync() || slot.is_job_pending || slot.is_removed || self->state.is_closed)
 		return;
 	slot.record.sync_started();
 	publish_state(self, slot);
-	fan_out(self, slot, job_kind::sync, purpose::sync);
+	send_to_all(self, slot, job_kind::sync, purpose::sync);
 }
 
 void send_verify_jobs(self_pointer self, torrent_slot &slot)
 {
 	auto const &target = slot.record.added().target_storage;
 	auto const pieces = target->pieces().piece_count();
-	auto const window = verify_pieces_per_partition * self->state.partitions.size();
+	auto const window = verify_pieces_per_partition * self->state.router->partitions();
 	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
 		!self->state.is_closed && !slot.is_removed) {
 		auto job = std::make_unique<session_job>();
@@ -149,9 +145,7 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 		job->what = purpose::verify;
 		self->state.session->prepare_hash(job->info_hash, *job);
 		++slot.verify_pending;
-		auto const partition =
-			partition_of(target->id(), job->piece, static_cast<std::uint32_t>(self->state.partitions.size()));
-		send_job(self, partition, std::move(job));
+		send_job(self, std::move(job));
 	}
 }
 
@@ -190,10 +184,10 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 		end_verify(self, slot);
 }
 
-void on_sync_done(self_pointer self, torrent_slot &slot)
+void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
 {
 	auto const had_failed = slot.record.failure().has_value();
-	slot.record.sync_ended(slot.job_failure);
+	slot.record.sync_ended(failure);
 	if (!had_failed && slot.record.failure())
 		stop_failed(self, slot);
 	else if (slot.record.row().is_synced)
@@ -229,12 +223,9 @@ void on_own_job(self_pointer self, session_job const &job)
 		on_verify_job(self, slot, job);
 		return;
 	}
-	if (job.failure && !slot.job_failure)
-		slot.job_failure = job.failure;
-	if (--slot.jobs_pending != 0)
-		return;
+	slot.is_job_pending = false;
 	if (job.what == purpose::sync)
-		on_sync_done(self, slot);
+		on_sync_done(self, slot, job.failure);
 	else
 		on_recovered(self, slot);
 	start_sync_if_due(self, slot);
@@ -394,14 +385,14 @@ void_reply resume_torrent(self_pointer self, std::string const &info_hash)
 	// What the session said before counts before.
 	collect_facts(self);
 	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) -> void_reply {
-		if (slot.jobs_pending != 0 || slot.verify_pending != 0) {
+		if (slot.is_job_pending || slot.verify_pending != 0) {
 			if (slot.record.failure())
 				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
 		}
 		slot.read_failure.reset();
 		if (!slot.record.resume())
 			return self->state.session->resume(info_hash);
-		fan_out(self, slot, job_kind::discard, purpose::recover);
+		send_to_all(self, slot, job_kind::discard, purpose::recover);
 		return {};
 	});
 }
@@ -477,7 +468,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 {
 	name_own_thread(*self, "session");
 	self->state.session = std::move(config->session);
-	self->state.partitions = std::move(config->partitions);
+	self->state.router = config->router;
 	session_actor const me(self);
 	self->state.sink = std::make_shared<session_job_sink>(me);
 	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/job_router.hpp"
 #include "actors/core/torrent_record.hpp"
 #include "actors/messages.hpp"
 
@@ -16,7 +17,7 @@ namespace ezio
 /// What the session actor works with.
 struct session_config {
 	std::unique_ptr<torrent_session> session;
-	std::vector<disk_partition_actor> partitions;
+	job_router *router = nullptr; ///< outlives the actor
 };
 
 /// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
@@ -29,8 +30,7 @@ struct session_state {
 		explicit torrent(torrent_record r) : record(std::move(r)) {}
 		torrent_record record;
 		torrent_state shown_state = torrent_state::checking; ///< as last published
-		std::size_t jobs_pending = 0;                        ///< of the running fan-out over all partitions
-		std::optional<error> job_failure;                    ///< its first failure
+		bool is_job_pending = false;                         ///< a sync or a discard is under way
 		std::optional<error> read_failure; ///< the last failed read since the operator let it go on
 		std::int32_t verify_next = 0;      ///< next piece to verify
 		std::size_t verify_pending = 0;
@@ -40,7 +40,7 @@ struct session_state {
 	};
 
 	std::unique_ptr<torrent_session> session;
-	std::vector<disk_partition_actor> partitions;
+	job_router *router = nullptr;
 	std::shared_ptr<session_job_sink> sink;
 	std::map<std::string, torrent> torrents;
 	std::size_t own_jobs = 0; ///< handed to partitions and not back

@@ -43,6 +43,20 @@ stats_report::partition_row row_of(std::uint32_t index, partition_stats const &f
 	return row;
 }
 
+void add_counters(stats_report::partition_row &to, partition_stats const &from)
+{
+	to.cache_hits += value(from.cache_hits);
+	to.cache_misses += value(from.cache_misses);
+	to.read_ops += value(from.read_ops);
+	to.read_bytes += value(from.read_bytes);
+	to.write_ops += value(from.write_ops);
+	to.write_bytes += value(from.write_bytes);
+	to.blocks_written += value(from.blocks_written);
+	to.hashed_bytes += value(from.hashed_bytes);
+	to.syncs += value(from.syncs);
+	to.errors += value(from.errors);
+}
+
 std::uint64_t full_ns(backpressure_stats const &from, monotonic_time now)
 {
 	auto total = value(from.total_ns);
@@ -63,12 +77,15 @@ load_sample sample_load(stats_sources const &sources)
 		else if (thread.name == hasher_thread_name)
 			sample.hash_cpu_ns += thread.cpu_ns;
 	}
-	for (auto const &partition : sources.partitions) {
+	auto const partitions = sources.partitions();
+	for (auto const &partition : partitions.active) {
 		auto const in_calls = partition->read_latency.total_ns() + partition->write_latency.total_ns() +
 			partition->sync_latency.total_ns();
 		sample.device_ns_max = std::max(sample.device_ns_max, in_calls);
 		sample.device_bytes += value(partition->read_bytes) + value(partition->write_bytes);
 	}
+	for (auto const &gone : partitions.ended)
+		sample.device_bytes += value(gone->read_bytes) + value(gone->write_bytes);
 	sample.backpressure_ns = full_ns(*sources.backpressure, sample.when);
 	return sample;
 }
@@ -78,8 +95,11 @@ stats_report snapshot(stats_state const &state)
 	auto const now = monotonic_clock::now();
 	auto const &sources = state.sources;
 	stats_report report;
-	for (std::uint32_t i = 0; i < sources.partitions.size(); ++i)
-		report.partitions.push_back(row_of(i, *sources.partitions[i]));
+	auto const partitions = sources.partitions();
+	for (std::uint32_t i = 0; i < partitions.active.size(); ++i)
+		report.partitions.push_back(row_of(i, *partitions.active[i]));
+	for (auto const &gone : partitions.ended)
+		add_counters(report.ended, *gone);
 	report.budget_blocks = sources.arena->capacity_blocks();
 	report.used_blocks = sources.arena->used_blocks();
 	report.dirty_blocks = value(sources.backpressure->dirty_blocks);

@@ -2,6 +2,7 @@
 
 #include "actors/core/backpressure_stats.hpp"
 #include "actors/messages.hpp"
+#include "actors/partition_pool.hpp"
 
 #include <array>
 #include <deque>
@@ -15,8 +16,8 @@ namespace ezio
 /// What the numbers are read from. All of it outlives the actor.
 struct stats_sources {
 	block_arena const *arena = nullptr;
-	std::vector<std::shared_ptr<partition_stats>> partitions; ///< in the order of their index
-	std::function<std::uint32_t()> hashers;                   ///< size of the pool; thread-safe
+	std::function<partition_numbers()> partitions; ///< thread-safe
+	std::function<std::uint32_t()> hashers;        ///< size of the pool; thread-safe
 	std::shared_ptr<backpressure_stats> backpressure;
 };
 

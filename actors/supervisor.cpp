@@ -30,6 +30,12 @@ bool is_alive(supervisor_state const &state, child_role role)
 		state.children.begin(), state.children.end(), [role](child const &c) { return c.role == role; });
 }
 
+/// Was it told to stop with its stage?
+bool is_told(supervisor_state const &state, child const &c)
+{
+	return state.is_stopping && stage_of(c.role) <= state.stage;
+}
+
 void stop_child(self_pointer self, child const &c, bool has_reply)
 {
 	if (!has_reply) {
@@ -70,7 +76,7 @@ void begin_stage(self_pointer self)
 	auto const &stage = stop_order[state.stage];
 	state.config.logger->debug("stopping: {}", to_string(stage.role));
 	for (auto const &c : state.children)
-		if (c.role == stage.role)
+		if (c.role == stage.role && !c.is_retired)
 			stop_child(self, c, stage.has_reply);
 	self->delayed_send(self, stage.time_out, tick_atom::value, static_cast<std::uint64_t>(state.stage));
 }
@@ -102,7 +108,7 @@ void child_ended(self_pointer self, caf::down_msg const &down)
 	auto const ended = std::move(*found);
 	state.children.erase(found);
 	auto const is_its_turn = state.is_stopping && stage_of(ended.role) <= state.stage;
-	if (!is_its_turn) {
+	if (!is_its_turn && !ended.is_retired) {
 		auto const what = ended.name + " ended unexpectedly" +
 			(down.reason ? ": " + caf::to_string(down.reason) : std::string());
 		state.config.logger->critical("{}", what);
@@ -112,7 +118,7 @@ void child_ended(self_pointer self, caf::down_msg const &down)
 			state.config.on_unexpected_end(what);
 		return;
 	}
-	if (!is_alive(state, stop_order[state.stage].role)) {
+	if (state.is_stopping && !is_alive(state, stop_order[state.stage].role)) {
 		++state.stage;
 		begin_stage(self);
 	}
@@ -150,6 +156,16 @@ supervisor_actor::behavior_type supervisor(
 		[self](watch_atom, child const &c) {
 			self->state.children.push_back(c);
 			self->monitor(c.handle);
+		},
+		[self](retire_atom, caf::actor const &handle) {
+			auto &children = self->state.children;
+			auto const found = std::find_if(
+				children.begin(), children.end(), [&handle](child const &c) { return c.handle == handle; });
+			// It may have died, which was reported, or have been told to stop with its stage.
+			if (found == children.end() || found->is_retired || is_told(self->state, *found))
+				return;
+			found->is_retired = true;
+			stop_child(self, *found, stop_order[stage_of(found->role)].has_reply);
 		},
 		[self](tick_atom, std::uint64_t stage) { end_of_time(self, stage); },
 		[self](stop_atom) -> caf::result<stop_report> {

@@ -70,6 +70,7 @@ struct child {
 	child_role role = child_role::control;
 	std::string name; ///< "partition 3"
 	caf::actor handle;
+	bool is_retired = false; ///< told to stop ahead of its turn
 };
 
 /// How the stop went.
@@ -81,10 +82,13 @@ struct stop_report {
 };
 
 using watch_atom = caf::atom_constant<caf::atom("watch")>;
+using retire_atom = caf::atom_constant<caf::atom("retire")>;
 
 using supervisor_actor = caf::typed_actor<
 	// Watches a child from now on.
 	caf::reacts_to<watch_atom, child>,
+	// Stops a child ahead of its turn, since its work has gone to others. In its turn it is only awaited.
+	caf::reacts_to<retire_atom, caf::actor>,
 	// To itself: the time of this stage of the stop order is over.
 	caf::reacts_to<tick_atom, std::uint64_t>,
 	// Stops all children in order; answers when the last has ended or run out of time, and ends.

@@ -26,6 +26,9 @@ inline constexpr std::size_t load_samples = 5;
 inline constexpr auto status_interval = 500ms;
 /// Resume and tracker answers while the session closes.
 inline constexpr auto session_close = 15s;
+/// Changing the number of partitions: what they have under way must end. Below settings_request, which waits
+/// for it, and stop_light_actor, which may have to.
+inline constexpr auto drain_partitions = 10s;
 /// Stop order: the session writes, syncs and closes (above session_close).
 inline constexpr auto stop_session = 60s;
 /// Stop order: a partition writes what is dirty and flushes its devices.

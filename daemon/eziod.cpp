@@ -5,9 +5,9 @@
 #include "actors/control.hpp"
 #include "actors/core/backpressure_stats.hpp"
 #include "actors/core/target_check.hpp"
-#include "actors/disk_partition.hpp"
 #include "actors/event_outlet.hpp"
 #include "actors/hasher.hpp"
+#include "actors/partition_pool.hpp"
 #include "actors/session.hpp"
 #include "actors/settings.hpp"
 #include "actors/stats.hpp"
@@ -100,12 +100,11 @@ struct eziod::impl {
 	std::unique_ptr<device_registry> devices;
 	dirty_watermarks watermarks;
 	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
-	std::vector<std::shared_ptr<partition_stats>> counters;
 
 	caf_config actor_config;
 	caf::actor_system system{actor_config};
 	std::unique_ptr<hasher_pool> hashers;
-	std::vector<disk_partition_actor> partitions;
+	std::unique_ptr<partition_pool> partitions;
 	supervisor_actor supervisor;
 	session_actor session;
 	settings_actor settings;
@@ -123,14 +122,14 @@ struct eziod::impl {
 	result<void> start_socket();
 	result<void> make_hashers();
 	result<void> start_session();
-	void start_partitions(std::uint32_t count);
-	void start_settings(std::uint32_t partition_count);
+	result<void> start_partitions(std::uint32_t count);
+	void start_settings();
 	void start_control();
 	void add_torrents();
 	template <class Actor>
 	void watch(child_role role, std::string name, Actor const &actor);
 	void ask_to_stop();
-	void apply(disk_sizes const &sizes);
+	void apply_budget(disk_sizes const &sizes);
 	result<void> set_in_session(session_setting const &setting);
 	void handle(control_request request, std::function<void(control_reply)> answer);
 };
@@ -148,13 +147,11 @@ void eziod::impl::ask_to_stop()
 	wake();
 }
 
-void eziod::impl::apply(disk_sizes const &sizes)
+void eziod::impl::apply_budget(disk_sizes const &sizes)
 {
 	arena->set_capacity(sizes.capacity_blocks);
 	watermarks.high_bytes = sizes.dirty_high_bytes;
 	watermarks.low_bytes = sizes.dirty_low_bytes;
-	for (auto const &partition : partitions)
-		caf::anon_send(partition, limits_atom::value, sizes.limits);
 }
 
 /// On the settings actor's own thread, which may wait.
@@ -206,28 +203,28 @@ result<void> eziod::impl::make_hashers()
 	return {};
 }
 
-void eziod::impl::start_partitions(std::uint32_t count)
+result<void> eziod::impl::start_partitions(std::uint32_t count)
 {
+	partition_pool_config own;
+	own.arena = arena.get();
+	own.hashers = hashers.get();
+	own.on_birth = [this](std::uint32_t index, disk_partition_actor const &partition) {
+		watch(child_role::partition, "partition " + std::to_string(index), partition);
+	};
+	own.on_retirement = [this](disk_partition_actor const &partition) {
+		caf::anon_send(supervisor, retire_atom::value, caf::actor_cast<caf::actor>(partition));
+	};
+	partitions = std::make_unique<partition_pool>(system, std::move(own));
 	auto const sizes = disk_sizes_of(config, count);
-	for (std::uint32_t i = 0; i < count; ++i) {
-		counters.push_back(std::make_shared<partition_stats>());
-		disk_partition_config own;
-		own.index = i;
-		own.arena = arena.get();
-		own.hashers = hashers.get();
-		own.stats = counters.back().get();
-		own.limits = sizes.limits;
-		partitions.push_back(system.spawn<caf::detached>(disk_partition, own));
-		watch(child_role::partition, "partition " + std::to_string(i), partitions.back());
-	}
-	apply(sizes);
+	apply_budget(sizes);
+	return partitions->resize(count, sizes.limits);
 }
 
 result<void> eziod::impl::start_session()
 {
 	bt_session_config own;
 	own.arena = arena.get();
-	own.partitions = partitions;
+	own.router = &partitions->router();
 	own.watermarks = &watermarks;
 	own.backpressure = backpressure.get();
 	own.devices = devices.get();
@@ -237,21 +234,27 @@ result<void> eziod::impl::start_session()
 		return made.failure();
 	auto parts = std::make_shared<session_config>();
 	parts->session = std::move(*made);
-	parts->partitions = partitions;
+	parts->router = &partitions->router();
 	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
 	watch(child_role::session, "session", session);
 	return {};
 }
 
-void eziod::impl::start_settings(std::uint32_t partition_count)
+void eziod::impl::start_settings()
 {
 	settings_context context;
 	context.config_path = config_path;
 	context.on = here;
-	context.partitions = partition_count;
+	context.partitions = partitions->size();
 	context.arena_blocks_max = arena->blocks_max();
 	settings_targets targets;
-	targets.disk = [this](disk_sizes const &sizes) { apply(sizes); };
+	targets.disk = [this](disk_sizes const &sizes) {
+		apply_budget(sizes);
+		partitions->set_limits(sizes.limits);
+	};
+	targets.partitions = [this](std::uint32_t count, disk_sizes const &sizes) {
+		return partitions->resize(count, sizes.limits);
+	};
 	targets.hashers = [this](std::uint32_t count) { hashers->resize(count); };
 	targets.log = set_log_levels;
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
@@ -329,17 +332,19 @@ result<void> eziod::impl::start()
 				out->publish(sequence, e);
 			})));
 
-	auto const partition_count = partitions_of(config, here);
 	hashers->resize(hashers_of(config, here));
-	start_partitions(partition_count);
+	auto const with_partitions = start_partitions(partitions_of(config, here));
+	if (!with_partitions)
+		return with_partitions.failure();
 	stats = join_bus(system,
 		system.spawn(ezio::stats,
-			stats_sources{arena.get(), counters, [this] { return hashers->size(); }, backpressure}));
+			stats_sources{arena.get(), [this] { return partitions->numbers(); },
+				[this] { return hashers->size(); }, backpressure}));
 	watch(child_role::stats, "stats", stats);
 	auto const with_session = start_session();
 	if (!with_session)
 		return with_session.failure();
-	start_settings(partition_count);
+	start_settings();
 	start_control();
 	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
 		arena->prefault(blocks);
@@ -347,7 +352,7 @@ result<void> eziod::impl::start()
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
 	log->info("control on {}, events on {}, {} partitions, {} hashers", socket->endpoint(),
-		socket->events_endpoint(), partition_count, hashers->size());
+		socket->events_endpoint(), partitions->size(), hashers->size());
 	return {};
 }
 

@@ -121,6 +121,13 @@ result<void> live_settings::apply(config_change const &change, configuration con
 		m_targets.hashers(hashers_of(wanted, m_context.on));
 		return {};
 	}
+	if (change.key == "aio-threads") {
+		auto const count = partitions_of(wanted, m_context.on);
+		auto const changed = m_targets.partitions(count, disk_sizes_of(wanted, count));
+		if (changed)
+			m_context.partitions = count;
+		return changed;
+	}
 	if (change.table == "disk") {
 		auto const sizes = disk_sizes_of(wanted, m_context.partitions);
 		if (sizes.capacity_blocks > m_context.arena_blocks_max)

@@ -14,13 +14,27 @@ namespace
 
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint64_t blocks_per_mib = mib / block_bytes;
-constexpr std::uint32_t auto_partitions_max = 4;
+constexpr std::uint32_t auto_share_blocks_min = 16 * blocks_per_mib;
 constexpr std::uint64_t auto_dirty_max = 256 * mib;
 
 std::uint32_t capacity_of(configuration const &config)
 {
 	return static_cast<std::uint32_t>(
 		static_cast<std::uint64_t>(config.integer("cache-size")) * blocks_per_mib);
+}
+
+std::uint32_t partitions_for(disk_kind fastest, std::uint32_t cores)
+{
+	switch (fastest) {
+	case disk_kind::rotational:
+		return 2;
+	case disk_kind::nvme:
+		return std::clamp(cores, 4u, 8u);
+	case disk_kind::solid:
+	case disk_kind::unknown:
+		break;
+	}
+	return 4;
 }
 
 } // namespace
@@ -33,13 +47,17 @@ machine machine::here()
 	auto const page_bytes = sysconf(_SC_PAGESIZE);
 	if (pages > 0 && page_bytes > 0)
 		m.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+	m.disks = fastest_disk();
 	return m;
 }
 
 std::uint32_t partitions_of(configuration const &config, machine const &on)
 {
 	auto const configured = config.integer_or_auto("aio-threads");
-	return configured ? static_cast<std::uint32_t>(*configured) : std::min(on.cores, auto_partitions_max);
+	if (configured)
+		return static_cast<std::uint32_t>(*configured);
+	auto const by_memory = std::max(capacity_of(config) / auto_share_blocks_min, 1u);
+	return std::min(partitions_for(on.disks, on.cores), by_memory);
 }
 
 std::uint32_t hashers_of(configuration const &config, machine const &on)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/disk_kind.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "config/config.hpp"
 
@@ -12,6 +13,7 @@ namespace ezio
 struct machine {
 	std::uint32_t cores = 1;
 	std::uint64_t memory_bytes = 0;
+	disk_kind disks = disk_kind::unknown;
 
 	static machine here();
 };
@@ -33,7 +35,11 @@ struct disk_sizes {
 	}
 };
 
-/// aio-threads; auto: one a core, at most 4, since more gain nothing.
+/// aio-threads; auto goes by the fastest disk of the machine, since all devices share the partitions. A
+/// partition keeps one transfer going, and its CPU does not depend on how many there are. Rotational: 2, so
+/// that one device does not stop another, and no more than two streams make the heads move. Solid: 4, what
+/// fills one link with large transfers. NVMe: one a core, 4 to 8. Never so many that a partition's part of
+/// cache-size falls below 16 MiB: it holds the pieces on their way.
 std::uint32_t partitions_of(configuration const &config, machine const &on);
 /// hashing-threads; auto: all cores but one, which the network thread keeps busy.
 std::uint32_t hashers_of(configuration const &config, machine const &on);

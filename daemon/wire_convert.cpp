@@ -241,7 +241,7 @@ struct answer_to_json {
 		auto partitions = json::array();
 		auto totals = json::object();
 		for (auto const &[name, member] : partition_counters)
-			totals[name] = std::uint64_t{0};
+			totals[name] = report.ended.*member;
 		for (auto const &row : report.partitions) {
 			json one = {{"index", row.index}, {"read_latency", latency_json(row.read_latency)},
 				{"write_latency", latency_json(row.write_latency)},

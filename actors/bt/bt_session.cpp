@@ -208,7 +208,7 @@ result<void> bt_session::start()
 									 lt::counters &) {
 		disk_adapter_config adapter;
 		adapter.arena = m_config.arena;
-		adapter.partitions = m_config.partitions;
+		adapter.router = m_config.router;
 		adapter.watermarks = m_config.watermarks;
 		adapter.backpressure = m_config.backpressure;
 		adapter.lobby = &m_lobby;

@@ -15,7 +15,7 @@ namespace ezio
 /// What a session works with; all of it outlives the session.
 struct bt_session_config {
 	block_arena *arena = nullptr;
-	std::vector<disk_partition_actor> partitions;
+	job_router *router = nullptr;
 	dirty_watermarks *watermarks = nullptr;
 	backpressure_stats *backpressure = nullptr;
 	device_registry *devices = nullptr;

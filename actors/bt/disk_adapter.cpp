@@ -1,7 +1,6 @@
 #include "actors/bt/disk_adapter.hpp"
 
 #include "actors/bt/bt_convert.hpp"
-#include "actors/core/piece_router.hpp"
 
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/aux_/vector.hpp>
@@ -29,6 +28,7 @@ using hash_handler = std::function<void(lt::piece_index_t, lt::sha1_hash const &
 using block_hash_handler =
 	std::function<void(lt::piece_index_t, lt::sha256_hash const &, lt::storage_error const &)>;
 using clear_handler = std::function<void(lt::piece_index_t)>;
+using control_handler = std::function<void(std::optional<error> const &)>;
 
 piece_index to_core(lt::piece_index_t piece)
 {
@@ -78,18 +78,11 @@ storage_lobby::entry storage_lobby::withdraw(std::string const &save_path)
 	return result;
 }
 
-/// Joins the jobs that one request became: one a partition. Network thread only.
-struct disk_adapter::fan_in {
-	std::size_t remaining = 0;
-	std::optional<error> failure;
-	std::function<void(std::optional<error> const &)> done;
-};
-
 /// A job with the libtorrent handler that it answers. The handler is only ever moved: the hash handler's span
 /// points into the handler's own state.
 struct disk_adapter::lt_job : disk_job {
 	std::variant<std::monostate, read_handler, write_handler, hash_handler, block_hash_handler, clear_handler,
-		std::shared_ptr<fan_in>>
+		control_handler>
 		handler;
 	lt::span<lt::sha256_hash> v2; ///< where the handler wants the block hashes
 };
@@ -99,7 +92,6 @@ disk_adapter::disk_adapter(lt::io_context &network, disk_adapter_config config)
 	  m_sink(
 		  network, [this](job_ptr job) { complete(std::move(job)); }, [this] { call_observers_when_low(); })
 {
-	m_batches.resize(m_config.partitions.size());
 	// For top, perf and the benches: libtorrent leaves its thread with the name of the one that started it.
 	// Cannot fail: the name is short enough.
 	boost::asio::post(network, [] { pthread_setname_np(pthread_self(), "network"); });
@@ -152,14 +144,6 @@ std::unique_ptr<disk_adapter::lt_job> disk_adapter::make_job(job_kind kind, slot
 
 void disk_adapter::enqueue(std::unique_ptr<lt_job> job)
 {
-	std::size_t partition = 0;
-	if (job->target != nullptr)
-		partition = partition_of(job->target->id(), job->piece, static_cast<std::uint32_t>(m_batches.size()));
-	enqueue_to(partition, std::move(job));
-}
-
-void disk_adapter::enqueue_to(std::size_t partition, std::unique_ptr<lt_job> job)
-{
 	job->sink = &m_sink;
 	m_sink.expect_one();
 	if (job->target == nullptr) {
@@ -167,23 +151,15 @@ void disk_adapter::enqueue_to(std::size_t partition, std::unique_ptr<lt_job> job
 		m_sink.finished(std::move(job));
 		return;
 	}
-	auto &batch = m_batches[partition];
-	if (batch == nullptr)
-		batch = std::make_shared<job_batch_data>();
-	batch->jobs.push_back(std::move(job));
+	m_jobs.push_back(std::move(job));
 }
 
-void disk_adapter::fan_out(
+void disk_adapter::submit_to_all(
 	job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done)
 {
-	auto group = std::make_shared<fan_in>();
-	group->remaining = m_batches.size();
-	group->done = std::move(done);
-	for (std::size_t partition = 0; partition < m_batches.size(); ++partition) {
-		auto job = make_job(kind, where);
-		job->handler = group;
-		enqueue_to(partition, std::move(job));
-	}
+	auto job = make_job(kind, where);
+	job->handler = std::move(done);
+	enqueue(std::move(job));
 	// Control jobs do not wait for the next submit_jobs(), which may not come while a session closes.
 	submit_jobs();
 }
@@ -196,21 +172,10 @@ void disk_adapter::post(Handler handler)
 
 void disk_adapter::submit_jobs()
 {
-	for (std::size_t partition = 0; partition < m_batches.size(); ++partition) {
-		if (m_batches[partition] == nullptr)
-			continue;
-		caf::anon_send(m_config.partitions[partition], std::exchange(m_batches[partition], nullptr));
-		// While peers wait, nothing is held back for coalescing.
-		if (!m_observers.empty())
-			caf::anon_send(m_config.partitions[partition], flush_atom::value);
-	}
-}
-
-void disk_adapter::flush_partitions()
-{
-	submit_jobs();
-	for (auto const &partition : m_config.partitions)
-		caf::anon_send(partition, flush_atom::value);
+	if (m_jobs.empty())
+		return;
+	// While peers wait, nothing is held back for coalescing.
+	m_config.router->submit(std::exchange(m_jobs, {}), !m_observers.empty());
 }
 
 void disk_adapter::async_read(lt::storage_index_t index, lt::peer_request const &request,
@@ -260,7 +225,8 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 		m_config.backpressure->full_since_ns.store(now_ns(), std::memory_order_relaxed);
 		m_config.backpressure->count.fetch_add(1, std::memory_order_relaxed);
 		// Nobody waits for coalescing any more.
-		flush_partitions();
+		submit_jobs();
+		m_config.router->press();
 	}
 	// The weak pointer is kept also for a null observer: it stands for the state "full".
 	m_observers.push_back(std::move(observer));
@@ -325,7 +291,7 @@ void disk_adapter::async_move_storage(lt::storage_index_t, std::string path, lt:
 
 void disk_adapter::let_go(job_kind kind, lt::storage_index_t index, std::function<void()> handler)
 {
-	fan_out(kind, at(index), [handler = std::move(handler)](std::optional<error> const &) {
+	submit_to_all(kind, at(index), [handler = std::move(handler)](std::optional<error> const &) {
 		// Failures were reported with their jobs.
 		if (handler)
 			handler();
@@ -349,7 +315,7 @@ void disk_adapter::async_check_files(lt::storage_index_t index, lt::add_torrent_
 {
 	auto &where = at(index);
 	auto const full_check = std::exchange(where.full_check, true);
-	fan_out(job_kind::open, where,
+	submit_to_all(job_kind::open, where,
 		[handler = std::move(handler), full_check](std::optional<error> const &failure) {
 			if (failure)
 				handler(lt::status_t::fatal_disk_error, to_lt_error(*failure, job_kind::open, true));
@@ -373,7 +339,7 @@ void disk_adapter::async_rename_file(lt::storage_index_t, lt::file_index_t file,
 void disk_adapter::async_delete_files(lt::storage_index_t index, lt::remove_flags_t, write_handler handler)
 {
 	// Nothing on a device is ever deleted; the request only lets go of it.
-	fan_out(
+	submit_to_all(
 		job_kind::release, at(index), [handler = std::move(handler)](std::optional<error> const &failure) {
 			if (handler)
 				handler(failure ? to_lt_error(*failure, job_kind::release, true) : lt::storage_error{});
@@ -458,11 +424,8 @@ void disk_adapter::complete(job_ptr base)
 		(*on_block_hash)(to_lt(job.piece), ezio::to_lt(digest), failure);
 	} else if (auto *const on_clear = std::get_if<clear_handler>(&job.handler)) {
 		(*on_clear)(to_lt(job.piece));
-	} else if (auto *const group = std::get_if<std::shared_ptr<fan_in>>(&job.handler)) {
-		if (job.failure && !(*group)->failure)
-			(*group)->failure = job.failure;
-		if (--(*group)->remaining == 0)
-			(*group)->done((*group)->failure);
+	} else if (auto *const on_done = std::get_if<control_handler>(&job.handler)) {
+		(*on_done)(job.failure);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "actors/bt/completion_sink.hpp"
 #include "actors/core/backpressure_stats.hpp"
 #include "actors/core/block_arena.hpp"
+#include "actors/core/job_router.hpp"
 #include "actors/core/storage.hpp"
 #include "actors/messages.hpp"
 
@@ -55,7 +56,7 @@ using storage_callback = std::function<void(storage const &gone)>;
 /// Everything the adapter works with; all of it outlives the adapter.
 struct disk_adapter_config {
 	block_arena *arena = nullptr;
-	std::vector<disk_partition_actor> partitions;
+	job_router *router = nullptr;
 	dirty_watermarks *watermarks = nullptr;
 	backpressure_stats *backpressure = nullptr;
 	storage_lobby *lobby = nullptr;
@@ -63,10 +64,11 @@ struct disk_adapter_config {
 	storage_callback on_removed; ///< libtorrent let go of a storage: all of it is written and closed
 };
 
-/// libtorrent's disk_interface over our partitions: turns its calls into jobs, sends one message a partition
-/// from submit_jobs(), and hands every handler on exactly once, on the network thread, posted. All methods on
-/// the network thread, except the constructor, abort() and the destructor, which libtorrent also calls from
-/// the thread that ends the session, and free_disk_buffer(), which any thread may call.
+/// libtorrent's disk_interface over our partitions: turns its calls into jobs, hands them to the router from
+/// submit_jobs(), one message a partition, and hands every handler on exactly once, on the network thread,
+/// posted. All methods on the network thread, except the constructor, abort() and the destructor, which
+/// libtorrent also calls from the thread that ends the session, and free_disk_buffer(), which any thread may
+/// call.
 class disk_adapter final : public lt::disk_interface, public lt::buffer_allocator_interface
 {
 public:
@@ -119,7 +121,6 @@ public:
 	void free_disk_buffer(char *buffer) override;
 
 	struct lt_job;
-	struct fan_in;
 
 private:
 	struct slot {
@@ -132,22 +133,21 @@ private:
 	slot &at(lt::storage_index_t index);
 	std::unique_ptr<lt_job> make_job(job_kind kind, slot const &where) const;
 	void enqueue(std::unique_ptr<lt_job> job);
-	void enqueue_to(std::size_t partition, std::unique_ptr<lt_job> job);
-	/// One job of this kind for every partition; @p done is called once, with the first failure.
-	void fan_out(job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done);
+	/// A job of a kind for the whole storage; @p done is called once, with its failure.
+	void submit_to_all(
+		job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done);
 	void let_go(job_kind kind, lt::storage_index_t index, std::function<void()> handler);
 	template <class Handler>
 	void post(Handler handler);
 	void complete(job_ptr job);
 	void call_observers_when_low();
-	void flush_partitions();
 
 	lt::io_context &m_network;
 	disk_adapter_config m_config;
 	completion_sink m_sink;
 	std::vector<slot> m_slots;
 	std::vector<std::size_t> m_free_slots;
-	std::vector<job_batch> m_batches; ///< one a partition, being filled
+	std::vector<job_ptr> m_jobs; ///< for the next submit_jobs()
 	std::uint64_t m_dirty_bytes = 0;
 	std::uint64_t m_dirty_blocks = 0;
 	std::vector<std::weak_ptr<lt::disk_observer>> m_observers; ///< peers told to wait

@@ -231,6 +231,27 @@ void partition_engine::set_limits(engine_limits limits)
 	m_impl->publish_gauges();
 }
 
+bool partition_engine::drain()
+{
+	auto &s = *m_impl;
+	s.write_all();
+	// Frees what the waiting reads may need, and then what these have brought in.
+	s.cache.evict_clean(s.cache.clean_blocks());
+	s.retry_waiting();
+	s.finish_clears();
+	s.cache.evict_clean(s.cache.clean_blocks());
+	s.publish_gauges();
+	return s.waiting.empty() && s.clears.empty() && s.running.empty();
+}
+
+result<void> partition_engine::close_handles()
+{
+	assert(m_impl->cache.dirty_blocks() == 0);
+	if (auto failure = m_impl->handles.close_flushed())
+		return *std::move(failure);
+	return {};
+}
+
 result<void> partition_engine::stop()
 {
 	auto &s = *m_impl;

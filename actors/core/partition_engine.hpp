@@ -49,6 +49,13 @@ public:
 	/// When end_of_batch() should be called again at the latest although no job came; empty: never.
 	std::optional<monotonic_time> next_deadline() const;
 	void set_limits(engine_limits limits);
+	/// Writes everything and forgets every block, so that another partition can take over from here; handles
+	/// stay open. False while reads wait for a block or hashers still work on pieces of ours: call it again
+	/// later.
+	bool drain();
+	/// After drain(): flushes what was written and closes all handles; those that are needed again are opened
+	/// again. A handle whose flush fails stays open, for the sync that reports it. Returns the first failure.
+	result<void> close_handles();
 	/// Finishes everything: dirty blocks written and devices flushed, waiting reads ended as aborted, handles
 	/// closed. Returns the first failure.
 	result<void> stop();

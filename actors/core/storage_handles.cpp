@@ -56,6 +56,25 @@ void storage_handles::close_all()
 	m_open.clear();
 }
 
+std::optional<error> storage_handles::close_flushed()
+{
+	std::optional<error> first;
+	for (auto it = m_open.begin(); it != m_open.end();) {
+		auto &open = it->second;
+		if (open.is_unsynced && !open.target->has_failed()) {
+			auto const flushed = counted_flush(*open.device);
+			if (!flushed) {
+				if (!first)
+					first = flushed.failure();
+				++it;
+				continue;
+			}
+		}
+		it = m_open.erase(it);
+	}
+	return first;
+}
+
 std::optional<error> storage_handles::flush_all()
 {
 	std::optional<error> first;
@@ -130,14 +149,21 @@ result<void> storage_handles::write(
 	return {};
 }
 
-result<void> storage_handles::flush(open_storage &of, bool &is_first)
+result<void> storage_handles::counted_flush(block_device &device)
 {
 	auto const begun = monotonic_clock::now();
-	auto const flushed = of.device->flush();
+	auto flushed = device.flush();
 	m_stats.sync_latency.record(monotonic_clock::now() - begun);
 	m_stats.syncs.fetch_add(1, relaxed);
-	if (!flushed) {
+	if (!flushed)
 		m_stats.errors.fetch_add(1, relaxed);
+	return flushed;
+}
+
+result<void> storage_handles::flush(open_storage &of, bool &is_first)
+{
+	auto const flushed = counted_flush(*of.device);
+	if (!flushed) {
 		of.is_suspect = true;
 		is_first = of.target->fail(flushed.failure());
 		return flushed.failure();

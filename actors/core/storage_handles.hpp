@@ -35,6 +35,9 @@ public:
 	open_storage *find(storage_id id);
 	void close(storage_id id);
 	void close_all();
+	/// Closes every handle, those that were written to after a flush. One whose flush fails stays open and
+	/// its storage as it is: its next sync meets the failure again and reports it. Returns the first failure.
+	std::optional<error> close_flushed();
 	/// Flushes every device that was written to and whose storage has not failed. Returns the first failure.
 	std::optional<error> flush_all();
 
@@ -47,6 +50,8 @@ public:
 	result<void> flush(open_storage &of, bool &is_first);
 
 private:
+	result<void> counted_flush(block_device &device);
+
 	partition_stats &m_stats;
 	std::unordered_map<std::uint64_t, open_storage> m_open;
 	std::vector<read_buffer> m_segment; ///< kept for its memory

@@ -1,4 +1,5 @@
 #include "actors/disk_partition.hpp"
+#include "actors/partition_pool.hpp"
 #include "actors/session.hpp"
 #include "actors/timeouts.hpp"
 #include "tests/support/fake_block_device.hpp"
@@ -124,12 +125,15 @@ struct session_bench {
 			config.hashers = &hashers;
 			config.stats = &stats[i];
 			partitions.push_back(world.system().spawn(disk_partition, config));
+			ports.push_back(make_partition_port(partitions.back()));
 		}
+		router.hold();
+		router.release(ports);
 		auto config = std::make_shared<session_config>();
 		auto scripted = std::make_unique<scripted_session>(disk);
 		swarm = scripted.get();
 		config->session = std::move(scripted);
-		config->partitions = partitions;
+		config->router = &router;
 		actor = world.system().spawn(session, config);
 		watcher = world.system().spawn([this](caf::event_based_actor *self) -> caf::behavior {
 			self->join(self->system().groups().get_local(bus_name));
@@ -145,6 +149,9 @@ struct session_bench {
 			world.ask<void_reply>(partition, stop_atom::value);
 		caf::anon_send(watcher, stop_atom::value);
 		world.run();
+		router.hold();
+		router.release({});
+		ports.clear();
 		partitions.clear();
 		actor = nullptr;
 		watcher = nullptr;
@@ -206,6 +213,8 @@ struct session_bench {
 	partition_stats stats[2];
 	test_system world;
 	std::vector<disk_partition_actor> partitions;
+	partition_ports ports;
+	job_router router;
 	scripted_session *swarm = nullptr;
 	session_actor actor;
 	caf::actor watcher;
@@ -214,6 +223,39 @@ struct session_bench {
 };
 
 } // namespace
+
+TEST_CASE("a sync asked for while the partitions change goes to the new ones, all of them", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.router.hold();
+	bench.complete_and_sync();
+	CHECK(bench.row().state == torrent_state::syncing);
+	CHECK(bench.disk->faults().calls_of(device_call::flush) == 0);
+	bench.router.release({bench.ports[1]});
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::seeding);
+	CHECK(bench.count(event_kind::torrent_synced) == 1);
+	CHECK(bench.disk->faults().calls_of(device_call::flush) == 1);
+}
+
+TEST_CASE("a drained partition has written, forgotten and, if told so, closed everything", "[disk-partition]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	auto const handles = bench.disk->open_handles();
+	auto const kept =
+		bench.world.ask<void_reply>(bench.partitions[0], drain_atom::value, drain_request{false});
+	REQUIRE(kept->value);
+	CHECK(*kept->value);
+	CHECK(bench.disk->open_handles() == handles);
+	auto const closed =
+		bench.world.ask<void_reply>(bench.partitions[0], drain_atom::value, drain_request{true});
+	REQUIRE(closed->value);
+	CHECK(*closed->value);
+	CHECK(bench.disk->open_handles() == handles - 1);
+}
 
 TEST_CASE("a complete torrent is flushed on every partition before it counts as done", "[session]")
 {

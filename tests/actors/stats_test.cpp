@@ -13,10 +13,11 @@ struct fixture {
 	std::unique_ptr<block_arena> arena = std::move(*block_arena::create(256, 256));
 	std::vector<std::shared_ptr<partition_stats>> partitions{
 		std::make_shared<partition_stats>(), std::make_shared<partition_stats>()};
+	partition_numbers numbers{{partitions[0], partitions[1]}, {}};
 	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
 	stats_actor stats = join_bus(actors.system(),
-		actors.system().spawn(
-			ezio::stats, stats_sources{arena.get(), partitions, [] { return 5u; }, backpressure}));
+		actors.system().spawn(ezio::stats,
+			stats_sources{arena.get(), [this] { return numbers; }, [] { return 5u; }, backpressure}));
 
 	~fixture()
 	{
@@ -46,6 +47,19 @@ TEST_CASE_METHOD(fixture, "a snapshot has the counters of every partition as the
 	CHECK(r.partitions[1].blocks_written == 192);
 	CHECK(r.partitions[1].write_latency.count == 1);
 	CHECK(r.hashers == 5);
+}
+
+TEST_CASE_METHOD(fixture, "what a partition did counts on when it is no more")
+{
+	partitions[0]->write_ops = 1;
+	partitions[1]->write_ops = 3;
+	partitions[1]->errors = 2;
+	numbers = {{partitions[0]}, {partitions[1]}};
+	auto const r = report();
+	REQUIRE(r.partitions.size() == 1);
+	CHECK(r.partitions[0].write_ops == 1);
+	CHECK(r.ended.write_ops == 3);
+	CHECK(r.ended.errors == 2);
 }
 
 TEST_CASE_METHOD(fixture, "the budget shows what is used of it")

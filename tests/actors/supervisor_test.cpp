@@ -167,3 +167,46 @@ TEST_CASE_METHOD(fixture, "whoever asks to stop a second time gets the same repo
 	CHECK(first->value);
 	CHECK(second->value);
 }
+
+TEST_CASE_METHOD(fixture, "a retired child stops at once, and its end is no accident")
+{
+	auto const partition = add(child_role::partition, "partition 3");
+	add(child_role::session, "session");
+	caf::anon_send(supervisor, retire_atom::value, partition);
+	actors.run();
+	CHECK(*stopped == strings{"partition 3"});
+	CHECK(fatal->empty());
+	auto const report = stop();
+	REQUIRE(report->value);
+	CHECK(report->value->is_clean());
+	CHECK(*stopped == strings{"partition 3", "session"});
+}
+
+TEST_CASE_METHOD(fixture, "a stop in the middle of a change waits for a retired child, and tells it once")
+{
+	auto const slow = add(child_role::partition, "partition 3", manners{true, false, std::nullopt});
+	add(child_role::partition, "partition 0");
+	add(child_role::event_logger, "logger");
+	caf::anon_send(supervisor, retire_atom::value, slow);
+	actors.run();
+	auto const report = stop();
+	CHECK_FALSE(report->value);
+	CHECK(*stopped == strings{"partition 3", "partition 0"});
+	caf::anon_send_exit(slow, caf::exit_reason::user_shutdown);
+	actors.run();
+	REQUIRE(report->value);
+	CHECK(*stopped == strings{"partition 3", "partition 0", "logger"});
+	CHECK(fatal->empty());
+}
+
+TEST_CASE_METHOD(fixture, "a child that is retired in its turn is not told twice")
+{
+	auto const slow = add(child_role::partition, "partition 3", manners{true, false, std::nullopt});
+	auto const report = stop();
+	caf::anon_send(supervisor, retire_atom::value, slow);
+	actors.run();
+	CHECK(*stopped == strings{"partition 3"});
+	caf::anon_send_exit(slow, caf::exit_reason::user_shutdown);
+	actors.run();
+	CHECK(report->value);
+}

@@ -63,20 +63,22 @@ adapter_fixture::adapter_fixture(options chosen)
 	m_hashers->resize(chosen.hashers);
 	m_watermarks.high_bytes = chosen.high_bytes;
 	m_watermarks.low_bytes = chosen.low_bytes;
-	for (std::size_t i = 0; i < chosen.partitions; ++i) {
-		m_stats.push_back(std::make_unique<partition_stats>());
-		disk_partition_config config;
-		config.index = static_cast<std::uint32_t>(i);
-		config.arena = m_arena.get();
-		config.hashers = m_hashers.get();
-		config.stats = m_stats.back().get();
-		config.limits.cache_blocks_max = chosen.arena_blocks / static_cast<std::uint32_t>(chosen.partitions);
-		m_partitions.push_back(m_system->spawn<caf::detached>(disk_partition, config));
-	}
+	m_limits.cache_blocks_max = chosen.arena_blocks / chosen.partitions;
+	partition_pool_config pool;
+	pool.arena = m_arena.get();
+	pool.hashers = m_hashers.get();
+	pool.on_birth = [this](std::uint32_t, disk_partition_actor const &born) { m_born.push_back(born); };
+	pool.on_retirement = [](disk_partition_actor const &retired) {
+		caf::anon_send(retired, stop_atom::value);
+	};
+	pool.drain_time = chosen.drain_time;
+	m_partitions = std::make_unique<partition_pool>(*m_system, std::move(pool));
+	if (!m_partitions->resize(chosen.partitions, m_limits))
+		throw std::runtime_error("no partitions");
 
 	disk_adapter_config config;
 	config.arena = m_arena.get();
-	config.partitions = m_partitions;
+	config.router = &m_partitions->router();
 	config.watermarks = &m_watermarks;
 	config.backpressure = &m_backpressure;
 	config.lobby = &m_lobby;
@@ -99,10 +101,12 @@ adapter_fixture::~adapter_fixture()
 {
 	shut_down();
 	caf::scoped_actor self(*m_system);
-	for (auto const &partition : m_partitions)
+	// Those that were retired may have ended already.
+	for (auto const &partition : m_born)
 		self->request(partition, caf::infinite, stop_atom::value)
 			.receive([](void_reply const &) {}, [](caf::error const &) {});
-	m_partitions.clear();
+	m_born.clear();
+	m_partitions.reset();
 	m_hashers.reset();
 }
 

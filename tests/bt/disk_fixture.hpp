@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/bt/disk_adapter.hpp"
-#include "actors/disk_partition.hpp"
 #include "actors/hasher.hpp"
+#include "actors/partition_pool.hpp"
 #include "tests/support/fake_block_device.hpp"
 
 #include <libtorrent/disk_interface.hpp>
@@ -62,12 +62,13 @@ class adapter_fixture final : public disk_fixture
 {
 public:
 	struct options {
-		std::size_t partitions = 3;
+		std::uint32_t partitions = 3;
 		std::uint32_t hashers = 2;
 		std::uint32_t arena_blocks = 1024;
 		std::uint64_t high_bytes = 64 * 1024 * 1024;
 		std::uint64_t low_bytes = 32 * 1024 * 1024;
 		bool full_check = false;
+		std::chrono::milliseconds drain_time = std::chrono::seconds(20);
 	};
 	explicit adapter_fixture(options chosen);
 	adapter_fixture() : adapter_fixture(options{}) {}
@@ -75,6 +76,8 @@ public:
 
 	fake_disk &device() { return *m_device; }
 	block_arena &arena() { return *m_arena; }
+	partition_pool &partitions() { return *m_partitions; }
+	engine_limits limits() const { return m_limits; }
 	backpressure_stats &backpressure() { return m_backpressure; }
 	std::vector<error> &errors() { return m_errors; }
 	std::vector<std::string> &removed() { return m_removed; }
@@ -82,14 +85,15 @@ public:
 private:
 	caf::actor_system_config m_system_config;
 	std::unique_ptr<block_arena> m_arena;
-	std::vector<std::unique_ptr<partition_stats>> m_stats;
+	engine_limits m_limits;
 	dirty_watermarks m_watermarks;
 	backpressure_stats m_backpressure;
 	storage_lobby m_lobby;
 	std::shared_ptr<fake_disk> m_device;
 	std::unique_ptr<caf::actor_system> m_system;
 	std::unique_ptr<hasher_pool> m_hashers;
-	std::vector<disk_partition_actor> m_partitions;
+	std::vector<disk_partition_actor> m_born; ///< ended ones too; changed by whoever resizes
+	std::unique_ptr<partition_pool> m_partitions;
 	std::vector<error> m_errors;
 	std::vector<std::string> m_removed;
 };

@@ -52,7 +52,7 @@ TEST_CASE("a key that is set tells old and new value, and whether it is live")
 	CHECK(change->is_live);
 	CHECK(*c.get("cache-size") == "2048");
 	CHECK(c.origin(*find_row("cache-size")) == value_origin::set);
-	auto const restart = c.set("disk.aio-threads", "4");
+	auto const restart = c.set("disk.direct-io", "off");
 	REQUIRE(restart);
 	CHECK(restart->old_text == "auto");
 	CHECK_FALSE(restart->is_live);

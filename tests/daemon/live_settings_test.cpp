@@ -17,6 +17,8 @@ namespace
 struct fixture {
 	std::filesystem::path directory;
 	std::vector<disk_sizes> sizes;
+	std::vector<std::uint32_t> partitions;
+	std::optional<error> partition_failure;
 	std::vector<std::uint32_t> hashers;
 	std::vector<std::string> levels;
 	std::vector<std::string> session;
@@ -33,6 +35,13 @@ struct fixture {
 		settings_context context{directory / "ezio.toml", {4, std::uint64_t{1} << 30}, 2, 65536};
 		settings_targets targets;
 		targets.disk = [this](disk_sizes const &s) { sizes.push_back(s); };
+		targets.partitions = [this](std::uint32_t count, disk_sizes const &s) -> result<void> {
+			if (partition_failure)
+				return *partition_failure;
+			partitions.push_back(count);
+			sizes.push_back(s);
+			return {};
+		};
 		targets.hashers = [this](std::uint32_t n) { hashers.push_back(n); };
 		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
 			levels.push_back(level);
@@ -97,11 +106,56 @@ TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and 
 
 TEST_CASE_METHOD(fixture, "a restart key is configured but not active")
 {
-	auto const change = settings->set("aio-threads", "3", false);
+	auto const change = settings->set("direct-io", "off", false);
 	REQUIRE(change);
 	CHECK_FALSE(change->is_active);
-	CHECK(settings->rows({"aio-threads"}).value().at(0).value == "3");
+	CHECK(settings->rows({"direct-io"}).value().at(0).value == "off");
+	CHECK(effective("direct-io") == "auto");
+}
+
+TEST_CASE_METHOD(fixture, "partitions follow their setting and share the cache anew")
+{
 	CHECK(effective("aio-threads") == "auto (2)");
+	auto const change = settings->set("aio-threads", "8", false);
+	REQUIRE(change);
+	CHECK(change->is_active);
+	CHECK(partitions == std::vector<std::uint32_t>{8});
+	REQUIRE(sizes.size() == 1);
+	CHECK(sizes[0].limits.cache_blocks_max == (32768 - 32768 / 8 - 8192) / 8);
+	// What is set later is shared by the present number.
+	REQUIRE(settings->set("cache-size", "1024", false));
+	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 8);
+	REQUIRE(settings->set("aio-threads", "auto", false));
+	CHECK(partitions == std::vector<std::uint32_t>{8, 4});
+	CHECK(effective("aio-threads") == "auto (4)");
+}
+
+TEST_CASE_METHOD(fixture, "a change of partitions that does not come about leaves everything as it was")
+{
+	partition_failure = make_error(errc::timed_out, "partition 1 did not answer in time");
+	CHECK(settings->set("aio-threads", "8", false).failure().code == errc::timed_out);
+	CHECK(effective("aio-threads") == "auto (2)");
+	CHECK(published.empty());
+	REQUIRE(settings->set("cache-size", "1024", false));
+	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 2);
+}
+
+TEST_CASE("auto goes by the disks, the cores and the memory for each partition")
+{
+	configuration config;
+	auto const count = [&config](disk_kind disks, std::uint32_t cores) {
+		return partitions_of(config, {cores, std::uint64_t{1} << 30, disks});
+	};
+	CHECK(count(disk_kind::rotational, 16) == 2);
+	CHECK(count(disk_kind::solid, 16) == 4);
+	CHECK(count(disk_kind::unknown, 1) == 4);
+	CHECK(count(disk_kind::nvme, 2) == 4);
+	CHECK(count(disk_kind::nvme, 6) == 6);
+	CHECK(count(disk_kind::nvme, 64) == 8);
+	REQUIRE(config.set("cache-size", "64"));
+	CHECK(count(disk_kind::nvme, 64) == 4);
+	REQUIRE(config.set("aio-threads", "16"));
+	CHECK(count(disk_kind::rotational, 16) == 16);
 }
 
 TEST_CASE_METHOD(fixture, "auto shows what it amounts to")
@@ -132,13 +186,13 @@ TEST_CASE_METHOD(fixture, "a key that is saved is in the file and survives a rel
 
 TEST_CASE_METHOD(fixture, "a reload applies live keys and names those that need a restart")
 {
-	write("[session]\nupload-limit = 7\n[disk]\naio-threads = 5\n");
+	write("[session]\nupload-limit = 7\n[disk]\ndirect-io = \"off\"\n");
 	auto const report = settings->reload();
 	REQUIRE(report);
 	REQUIRE(report->applied.size() == 1);
 	CHECK(report->applied[0].key == "upload-limit");
 	REQUIRE(report->needs_restart.size() == 1);
-	CHECK(report->needs_restart[0].key == "aio-threads");
+	CHECK(report->needs_restart[0].key == "direct-io");
 	CHECK(session == strings{"upload-limit=7"});
 }
 

@@ -72,15 +72,16 @@ TEST_CASE("status counts states and adds up sizes")
 	CHECK(shown["torrents"][1]["error"]["context"]["errno_name"] == "EIO");
 }
 
-TEST_CASE("stats sum the counters of all partitions")
+TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 {
 	stats_report report;
 	report.partitions.resize(2);
 	report.partitions[0].write_ops = 2;
 	report.partitions[1].write_ops = 3;
+	report.ended.write_ops = 10;
 	report.budget_blocks = 4;
 	auto const shown = to_json(report);
-	CHECK(shown["totals"]["write_ops"] == 5);
+	CHECK(shown["totals"]["write_ops"] == 15);
 	CHECK(shown["partitions"][1]["write_ops"] == 3);
 	CHECK(shown["budget"]["capacity_bytes"] == 65536);
 }

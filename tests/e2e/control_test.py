@@ -40,6 +40,36 @@ class LiveTuning(unittest.TestCase):
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)
 
+    def test_partitions_are_divided_anew_during_a_transfer(self):
+        with Lab() as laboratory:
+            source = laboratory.random_image("source", SIZE)
+            torrent = laboratory.torrent(source, None, "--fs", "raw")
+            image = laboratory.image("image", SIZE)
+            seeder = laboratory.daemon("seeder")
+            seeder.add(torrent, source, "--seed")
+            target = laboratory.daemon("target", {"session": {"download-limit": "5MiB/s"}})
+            target.add(torrent, image, "--peer", seeder.peer)
+            written = 0
+            for count in (1, 4, 2, 16, 1, 3):
+                target.wait_for(lambda row: row["state"] == "downloading" and row["down_rate"] > 0, "data flows")
+                done = target.torrent()["done_bytes"]
+                for daemon in (seeder, target):
+                    answer = daemon.json("set", "aio-threads", count)
+                    self.assertEqual((answer["new"], answer["active"]), (str(count), True))
+                    self.assertEqual(len(daemon.json("stats")["partitions"]), count)
+                self.assertGreaterEqual(target.json("stats")["totals"]["write_bytes"], written, "nothing is forgotten")
+                written = target.json("stats")["totals"]["write_bytes"]
+                target.wait_for(lambda row, before=done: row["done_bytes"] > before, "the transfer goes on")
+            self.assertRegex(target.json("set", "aio-threads", "auto")["new"], "auto")
+            self.assertRegex(target.json("get", "aio-threads")["settings"][0]["effective"], r"^auto \(\d+\)$")
+            target.ctl("set", "download-limit", "0")
+            target.wait_synced()
+            row = target.torrent()
+            self.assertEqual(row["state"], "seeding")
+            self.assertEqual((seeder.stop(), target.stop()), (0, 0))
+            sh("cmp", source, image)
+            self.assertNotIn("does not match its hash", target.log_text())
+
     def test_a_limit_is_in_force_at_once(self):
         with Lab() as laboratory:
             source = laboratory.random_image("source", SIZE)
@@ -143,11 +173,13 @@ class Configuration(unittest.TestCase):
             daemon = laboratory.daemon("one")
             daemon.settings["disk"]["cache-size"] = 128
             daemon.settings["disk"]["aio-threads"] = 3
+            daemon.settings["disk"]["direct-io"] = "off"
             daemon.write_config()
             daemon.process.send_signal(signal.SIGHUP)
             wait_until(lambda: daemon.json("get", "cache-size")["settings"][0]["value"] == "128", "the new size")
             self.assertEqual(daemon.json("stats")["budget"]["capacity_bytes"], 128 * MIB)
-            wait_until(lambda: "aio-threads" in daemon.log_text(), "the log names what needs a restart", 10)
+            wait_until(lambda: "direct-io" in daemon.log_text(), "the log names what needs a restart", 10)
+            self.assertEqual(len(daemon.json("stats")["partitions"]), 3)
 
     def test_a_reload_with_faults_changes_nothing(self):
         with Lab() as laboratory:
