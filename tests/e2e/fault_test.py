@@ -317,7 +317,7 @@ class Interruptions(unittest.TestCase):
             self.assertEqual(row["error"]["code"], "integrity")
             self.assertEqual(row["error"]["context"]["device"], str(source))
             self.assertIn("1 of 192 pieces differ", row["error"]["text"])
-            row = target.torrent()
+            row = target.wait_for(lambda row: row["state"] != "checking", "the target has begun")
             self.assertEqual((row["state"], row["synced"], row["hash_failures"]), ("downloading", False, 0))
             with open(source, "r+b") as file:
                 file.seek(SIZE // 3 // piece * piece)
