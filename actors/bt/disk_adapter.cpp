@@ -1,6 +1,7 @@
 #include "actors/bt/disk_adapter.hpp"
 
 #include "actors/bt/bt_convert.hpp"
+#include "actors/core/thread_cpu.hpp"
 
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/aux_/vector.hpp>
@@ -94,7 +95,7 @@ disk_adapter::disk_adapter(lt::io_context &network, disk_adapter_config config)
 {
 	// For top, perf and the benches: libtorrent leaves its thread with the name of the one that started it.
 	// Cannot fail: the name is short enough.
-	boost::asio::post(network, [] { pthread_setname_np(pthread_self(), "network"); });
+	boost::asio::post(network, [] { pthread_setname_np(pthread_self(), network_thread_name); });
 }
 
 disk_adapter::~disk_adapter()

@@ -20,6 +20,6 @@ std::vector<thread_cpu> read_thread_cpu();
 
 /// Names by which the threads of the data path are known.
 inline constexpr char const *hasher_thread_name = "hasher";
-inline constexpr char const *network_thread_name = "libtorrent-netw"; ///< given by libtorrent, cut to 15
+inline constexpr char const *network_thread_name = "network"; ///< libtorrent's
 
 } // namespace ezio
