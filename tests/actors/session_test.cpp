@@ -24,7 +24,11 @@ std::string const hash_one(40, '1');
 class scripted_session final : public torrent_session
 {
 public:
-	explicit scripted_session(std::shared_ptr<fake_disk> disk) : m_disk(std::move(disk)) {}
+	/// @p journal outlives it: a stopped session is gone, what it was asked is not.
+	scripted_session(std::shared_ptr<fake_disk> disk, std::vector<std::string> &journal)
+		: asked(journal), m_disk(std::move(disk))
+	{
+	}
 
 	void set_wakeup(std::function<void()> wakeup) override { m_wakeup = std::move(wakeup); }
 	std::vector<session_fact> collect() override { return std::exchange(m_facts, {}); }
@@ -95,7 +99,7 @@ public:
 		return std::find(asked.begin(), asked.end(), what) != asked.end();
 	}
 
-	std::vector<std::string> asked;
+	std::vector<std::string> &asked;
 	std::shared_ptr<storage> target;
 	std::int32_t wrong_piece = -1;
 	std::vector<session_fact> at_close; ///< what comes out only while the session closes
@@ -130,7 +134,7 @@ struct session_bench {
 		router.hold();
 		router.release(ports);
 		auto config = std::make_shared<session_config>();
-		auto scripted = std::make_unique<scripted_session>(disk);
+		auto scripted = std::make_unique<scripted_session>(disk, asked);
 		swarm = scripted.get();
 		config->session = std::move(scripted);
 		config->router = &router;
@@ -207,6 +211,7 @@ struct session_bench {
 		world.run();
 	}
 
+	std::vector<std::string> asked; ///< of the session, in order
 	inline_hash_dispatcher hashers;
 	std::unique_ptr<block_arena> arena;
 	std::shared_ptr<fake_disk> disk;
@@ -433,7 +438,7 @@ TEST_CASE("stopping closes the session, waits for its own jobs and refuses what 
 	REQUIRE(bench.add());
 	bench.complete_and_sync();
 	CHECK(bench.stop());
-	CHECK(bench.swarm->asked.back() == "close");
+	CHECK(bench.asked.back() == "close");
 }
 
 TEST_CASE(
