@@ -1,7 +1,7 @@
 #include "daemon/boot_torrents.hpp"
 
 #include "ctl/wire/protocol.hpp"
-#include "daemon/unique_fd.hpp"
+#include "actors/core/unique_fd.hpp"
 
 #include <fcntl.h>
 
@@ -19,7 +19,7 @@ result<add_request> to_add_request(torrent_entry const &entry)
 	add_request request;
 	std::array<char, 64 * 1024> buffer;
 	for (;;) {
-		auto const got = read(fd.value(), buffer.data(), buffer.size());
+		auto const got = read(fd.number(), buffer.data(), buffer.size());
 		if (got == 0)
 			break;
 		if (got < 0 && errno == EINTR)

@@ -3,7 +3,7 @@
 #include "ctl/wire/codec.hpp"
 #include "ctl/wire/protocol.hpp"
 #include "daemon/log_setup.hpp"
-#include "daemon/unique_fd.hpp"
+#include "actors/core/unique_fd.hpp"
 #include "daemon/wire_convert.hpp"
 
 #include <poll.h>
@@ -120,7 +120,7 @@ public:
 	{
 		std::uint64_t count = 0;
 		// EAGAIN means that nothing new came, which is fine.
-		while (read(m_event_fd.value(), &count, sizeof count) < 0 && errno == EINTR) {
+		while (read(m_event_fd.number(), &count, sizeof count) < 0 && errno == EINTR) {
 		}
 		content taken;
 		std::lock_guard const lock(m_mutex);
@@ -130,14 +130,14 @@ public:
 		return taken;
 	}
 
-	int event_fd() const { return m_event_fd.value(); }
+	int event_fd() const { return m_event_fd.number(); }
 
 private:
 	void wake() const
 	{
 		std::uint64_t const one = 1;
 		// EAGAIN means that the counter is full: the thread will wake anyway.
-		while (write(m_event_fd.value(), &one, sizeof one) < 0 && errno == EINTR) {
+		while (write(m_event_fd.number(), &one, sizeof one) < 0 && errno == EINTR) {
 		}
 	}
 

@@ -1,6 +1,6 @@
 #include "daemon/ipc_path.hpp"
 
-#include "daemon/unique_fd.hpp"
+#include "actors/core/unique_fd.hpp"
 
 #include <arpa/inet.h>
 #include <grp.h>
@@ -65,7 +65,7 @@ result<bool> is_listened_on(std::string const &path)
 	address.sun_family = AF_UNIX;
 	std::memcpy(address.sun_path, path.data(), path.size());
 	void const *const generic = &address;
-	if (connect(fd.value(), static_cast<sockaddr const *>(generic), sizeof address) == 0)
+	if (connect(fd.number(), static_cast<sockaddr const *>(generic), sizeof address) == 0)
 		return true;
 	if (errno == ECONNREFUSED)
 		return false;

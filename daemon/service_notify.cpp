@@ -1,6 +1,6 @@
 #include "daemon/service_notify.hpp"
 
-#include "daemon/unique_fd.hpp"
+#include "actors/core/unique_fd.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -47,8 +47,8 @@ result<void> notify_service(std::string_view state)
 	if (!fd)
 		return notify_error("socket", path, errno);
 	void const *const generic = &address;
-	auto const sent = sendto(
-		fd.value(), state.data(), state.size(), MSG_NOSIGNAL, static_cast<sockaddr const *>(generic), length);
+	auto const sent = sendto(fd.number(), state.data(), state.size(), MSG_NOSIGNAL,
+		static_cast<sockaddr const *>(generic), length);
 	if (sent < 0)
 		return notify_error("sendto", path, errno);
 	return {};

@@ -58,20 +58,20 @@ result<signals> signals::take()
 result<wake_reason> signals::wait()
 {
 	for (;;) {
-		std::array<pollfd, 2> fds{{{m_signal_fd.value(), POLLIN, 0}, {m_event_fd.value(), POLLIN, 0}}};
+		std::array<pollfd, 2> fds{{{m_signal_fd.number(), POLLIN, 0}, {m_event_fd.number(), POLLIN, 0}}};
 		if (poll(fds.data(), fds.size(), -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return system_error("poll", errno);
 		}
 		signalfd_siginfo info = {};
-		auto const got = read(m_signal_fd.value(), &info, sizeof info);
+		auto const got = read(m_signal_fd.number(), &info, sizeof info);
 		if (got == static_cast<ssize_t>(sizeof info))
 			return info.ssi_signo == SIGHUP ? wake_reason::reload : wake_reason::stop;
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
 			return system_error("read", errno);
 		std::uint64_t count = 0;
-		if (read(m_event_fd.value(), &count, sizeof count) == static_cast<ssize_t>(sizeof count))
+		if (read(m_event_fd.number(), &count, sizeof count) == static_cast<ssize_t>(sizeof count))
 			return wake_reason::notified;
 		if (errno != EAGAIN && errno != EINTR)
 			return system_error("read", errno);
@@ -82,7 +82,7 @@ void signals::notify() const
 {
 	std::uint64_t const one = 1;
 	// EAGAIN means that the counter is full: a notification is pending anyway.
-	while (write(m_event_fd.value(), &one, sizeof one) < 0 && errno == EINTR) {
+	while (write(m_event_fd.number(), &one, sizeof one) < 0 && errno == EINTR) {
 	}
 }
 

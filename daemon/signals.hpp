@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/core/result.hpp"
-#include "daemon/unique_fd.hpp"
+#include "actors/core/unique_fd.hpp"
 
 namespace ezio
 {
