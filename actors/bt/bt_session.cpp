@@ -56,6 +56,8 @@ struct torrent_entry {
 	lt::torrent_handle handle;
 	std::shared_ptr<lt::torrent_info const> info;
 	std::vector<lt::tcp::endpoint> named_peers;
+	/// Added as paused, to be resumed when its files are checked: nobody has to see that pause.
+	bool starts_when_checked = false;
 	payload_total downloaded;
 	payload_total uploaded;
 };
@@ -75,7 +77,7 @@ session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_ent
 		status.state == lt::torrent_status::checking_resume_data;
 	out.is_complete =
 		status.state == lt::torrent_status::finished || status.state == lt::torrent_status::seeding;
-	out.is_paused = bool(status.flags & lt::torrent_flags::paused);
+	out.is_paused = bool(status.flags & lt::torrent_flags::paused) && !entry.starts_when_checked;
 	out.size_bytes = entry.size_bytes;
 	out.done_bytes = std::min(
 		static_cast<std::uint64_t>(std::max<std::int64_t>(0, status.total_wanted_done)), entry.size_bytes);
@@ -338,7 +340,7 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 	auto const *of_torrent = dynamic_cast<lt::torrent_alert const *>(&alert);
 	if (of_torrent == nullptr)
 		return;
-	auto const *entry = entry_of(of_torrent->handle);
+	auto *entry = entry_of(of_torrent->handle);
 	if (entry == nullptr)
 		return;
 	auto fact = make_fact(fact_kind::warning, entry->info_hash);
@@ -362,7 +364,12 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 		request_status();
 		return;
 	} else if (lt::alert_cast<lt::torrent_checked_alert>(&alert) != nullptr) {
+		if (entry->starts_when_checked)
+			entry->handle.resume();
 		fact.what = fact_kind::checked;
+	} else if (lt::alert_cast<lt::torrent_resumed_alert>(&alert) != nullptr) {
+		entry->starts_when_checked = false;
+		return;
 	} else if (auto const *failed = lt::alert_cast<lt::hash_failed_alert>(&alert)) {
 		fact.what = fact_kind::hash_failed;
 		fact.piece = static_cast<int>(failed->piece_index);
@@ -445,7 +452,10 @@ result<added_torrent> bt_session::add(add_request const &request)
 		params.flags |= lt::torrent_flags::seed_mode;
 	else if (request.is_seed && !request.is_check)
 		params.have_pieces.resize(params.ti->num_pieces(), true);
-	if (request.is_paused)
+	// libtorrent connects to the peers of a new torrent at its next tick, up to a second later, but to those
+	// of a resumed one at once. A check would not run while the torrent is paused.
+	entry->starts_when_checked = !request.is_paused && !request.is_check && !entry->named_peers.empty();
+	if (request.is_paused || entry->starts_when_checked)
 		params.flags |= lt::torrent_flags::paused;
 	if (request.is_sequential || m_defaults.is_sequential)
 		params.flags |= lt::torrent_flags::sequential_download;
@@ -486,7 +496,12 @@ result<void> bt_session::on_torrent(std::string const &info_hash, Call &&call)
 
 result<void> bt_session::pause(std::string const &info_hash)
 {
-	return on_torrent(info_hash, [](torrent_entry &entry) { entry.handle.pause(); });
+	return on_torrent(info_hash, [](torrent_entry &entry) {
+		// Only a torrent that runs says that it pauses.
+		if (entry.starts_when_checked)
+			entry.handle.resume();
+		entry.handle.pause();
+	});
 }
 
 result<void> bt_session::resume(std::string const &info_hash)

@@ -79,6 +79,33 @@ class Discovery(unittest.TestCase):
         source = self.lab.random_image("source", SIZE)
         return source, self.lab.torrent(source, None, "--fs", "raw", *options)
 
+    def test_a_named_peer_is_connected_at_once_not_at_the_next_tick(self):
+        source, torrent = self.make()
+        seeder = self.lab.daemon("seeder")
+        seeder.add(torrent, source, "--seed")
+        # With ticks a minute apart nothing but the addition itself can have made the connection.
+        target = self.lab.daemon("target", {"libtorrent": {"tick_interval": 60000}})
+        image = self.lab.image("image", SIZE)
+        target.add(torrent, image, "--peer", seeder.peer)
+        target.wait_for(lambda row: row["peers"] == 1 or row["done_bytes"] > 0, "the peer is connected", seconds=20)
+
+    def test_a_torrent_added_as_paused_stays_so_and_a_pause_right_after_adding_holds(self):
+        source, torrent = self.make()
+        seeder = self.lab.daemon("seeder")
+        seeder.add(torrent, source, "--seed")
+        target = self.lab.daemon("target")
+        image = self.lab.image("image", SIZE)
+        for options in (("--paused",), ()):
+            info_hash = target.add(torrent, image, "--peer", seeder.peer, *options)
+            if not options:
+                target.ctl("pause", info_hash)
+            row = target.wait_for(lambda row: row["state"] != "checking" and row["peers"] == 0, "it pauses")
+            self.assertEqual(row["state"], "paused")
+            target.ctl("resume", info_hash)
+            target.wait_synced()
+            target.ctl("remove", info_hash)
+        sh("cmp", source, image)
+
     def test_a_third_node_learns_of_the_second_from_the_seeder(self):
         source, torrent = self.make()
         slow = {"session": {"download-limit": "1MiB/s"}}
