@@ -16,29 +16,53 @@ namespace
 /// A hasher with more than this gets no new stream while another has less: some 2 to 8 ms of work.
 constexpr std::uint64_t backlog_bytes_max = 16 * 1024 * 1024;
 
+/// Sees to it that a tick comes when the next step is due. A wakeup that is on its way stays.
+void schedule_step(hasher_actor::stateful_pointer<hasher_state> self)
+{
+	auto &state = self->state;
+	auto const now = state.clock();
+	auto const due = state.digest->next_step(now);
+	if (!due || state.is_ticking)
+		return;
+	if (*due <= now) {
+		state.is_ticking = true;
+		self->send(self, tick_atom::value);
+	} else if (!state.wakes_at || *due < *state.wakes_at) {
+		state.wakes_at = *due;
+		self->delayed_send(
+			self, std::chrono::duration_cast<std::chrono::nanoseconds>(*due - now), wakeup_atom::value);
+	}
+}
+
 } // namespace
 
-hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self,
-	std::shared_ptr<hash_plan const> plan, std::shared_ptr<hasher_stats> stats)
+hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self, hasher_config config)
 {
 	name_own_thread(*self, hasher_thread_name);
 	auto &state = self->state;
-	state.plan = std::move(plan);
-	state.stats = std::move(stats);
-	state.digest = std::make_unique<multi_digest>(*state.plan, state.stats.get());
+	state.plan = std::move(config.plan);
+	state.stats = std::move(config.stats);
+	state.clock = std::move(config.clock);
+	state.digest = std::make_unique<multi_digest>(*state.plan, state.stats.get(), config.limits);
 	return {
 		[self](hash_work &work) {
-			self->state.digest->add(std::move(work->task));
+			self->state.digest->add(std::move(work->task), self->state.clock());
 			work.reset();
-			if (!std::exchange(self->state.is_ticking, true))
-				self->send(self, tick_atom::value);
+			schedule_step(self);
 		},
 		[self](tick_atom) {
+			self->state.is_ticking = false;
 			self->state.digest->step();
-			self->state.is_ticking = !self->state.digest->is_idle();
-			// Behind all that has arrived during the step.
-			if (self->state.is_ticking)
-				self->send(self, tick_atom::value);
+			// The next tick stands behind all that has arrived during the step.
+			schedule_step(self);
+		},
+		[self](wakeup_atom) {
+			self->state.wakes_at.reset();
+			schedule_step(self);
+		},
+		[self](limits_atom, collect_limits const &limits) {
+			self->state.digest->set_limits(limits);
+			schedule_step(self);
 		},
 		[self](stop_atom) {
 			self->state.digest->run();
@@ -52,8 +76,8 @@ hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> 
 class hasher_pool::worker
 {
 public:
-	worker(caf::actor_system &system, std::shared_ptr<hash_plan const> plan)
-		: m_actor(system.spawn<caf::detached>(hasher, std::move(plan), m_stats))
+	worker(caf::actor_system &system, std::shared_ptr<hash_plan const> plan, collect_limits limits)
+		: m_actor(system.spawn<caf::detached>(hasher, hasher_config{std::move(plan), m_stats, limits}))
 	{
 	}
 	~worker() { caf::anon_send(m_actor, stop_atom::value); }
@@ -70,6 +94,7 @@ public:
 		work->task = std::move(task);
 		caf::anon_send(m_actor, std::move(work));
 	}
+	void set_limits(collect_limits limits) { caf::anon_send(m_actor, limits_atom::value, limits); }
 	std::shared_ptr<hasher_stats const> stats() const { return m_stats; }
 	/// Bytes waiting to be hashed.
 	std::uint64_t backlog_bytes() const
@@ -124,7 +149,15 @@ void hasher_pool::resize(std::uint32_t hashers)
 		m_workers.pop_back();
 	}
 	while (m_workers.size() < hashers)
-		m_workers.push_back(std::make_shared<worker>(m_system, m_plan));
+		m_workers.push_back(std::make_shared<worker>(m_system, m_plan, m_limits));
+}
+
+void hasher_pool::set_limits(collect_limits limits)
+{
+	std::lock_guard const lock(m_mutex);
+	m_limits = limits;
+	for (auto const &w : m_workers)
+		w->set_limits(limits);
 }
 
 std::uint32_t hasher_pool::size() const

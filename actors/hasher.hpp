@@ -4,8 +4,10 @@
 #include "actors/core/multi_digest.hpp"
 #include "actors/messages.hpp"
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace ezio
@@ -15,15 +17,22 @@ struct hasher_state {
 	std::shared_ptr<hash_plan const> plan;
 	std::shared_ptr<hasher_stats> stats;
 	std::unique_ptr<multi_digest> digest; ///< uses the two above
-	bool is_ticking = false;              ///< a tick is on its way
+	std::function<monotonic_time()> clock;
+	bool is_ticking = false;                ///< a tick is on its way
+	std::optional<monotonic_time> wakes_at; ///< a wakeup is on its way
 	static inline char const *name = "hasher";
 };
 
-/// Hashes pieces for the partitions, side by side as they come. It never waits for more pieces: between two
-/// steps it takes in all that has arrived, so that lanes fill when and only when hashing falls behind. Spawn
-/// it detached.
-hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self,
-	std::shared_ptr<hash_plan const> plan, std::shared_ptr<hasher_stats> stats);
+struct hasher_config {
+	std::shared_ptr<hash_plan const> plan;
+	std::shared_ptr<hasher_stats> stats;
+	collect_limits limits;
+	std::function<monotonic_time()> clock = monotonic_clock::now;
+};
+
+/// Hashes pieces for the partitions, side by side. Between two steps it takes in all that has arrived; when
+/// nothing is under way it may collect pieces for a while (lane_collector). Spawn it detached.
+hasher_actor::behavior_type hasher(hasher_actor::stateful_pointer<hasher_state> self, hasher_config config);
 
 /// The pool: partitions submit to it from their threads, the daemon resizes it while work flows. New streams
 /// go to the first hasher that has lanes left for them and little to do, and to the one with the fewest when
@@ -37,6 +46,8 @@ public:
 	~hasher_pool() override;
 
 	void resize(std::uint32_t hashers);
+	/// For the present hashers and those to come.
+	void set_limits(collect_limits limits);
 	std::uint32_t size() const;
 	void submit(hash_task task) override;
 	std::shared_ptr<hash_stream> open_stream(bool want_sha1, bool want_block_sha256) override;
@@ -50,6 +61,7 @@ private:
 	std::shared_ptr<hash_plan const> m_plan;
 	std::size_t m_lanes; ///< streams that fill a hasher
 	mutable std::mutex m_mutex;
+	collect_limits m_limits;                        ///< guarded by m_mutex
 	std::vector<std::shared_ptr<worker>> m_workers; ///< guarded by m_mutex
 };
 

@@ -2,6 +2,7 @@
 
 #include "actors/core/bottleneck.hpp"
 #include "actors/core/disk_job.hpp"
+#include "actors/core/lane_collector.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/piece_digest.hpp"
@@ -120,6 +121,10 @@ using hasher_actor = caf::typed_actor<
 	caf::reacts_to<hash_work>,
 	// To itself: hashes some more of what there is, after taking in what has come meanwhile.
 	caf::reacts_to<tick_atom>,
+	// To itself: collecting pieces may be over.
+	caf::reacts_to<wakeup_atom>,
+	// New limits; take effect at once.
+	caf::reacts_to<limits_atom, collect_limits>,
 	// Finishes all work sent before, ends.
 	caf::reacts_to<stop_atom>>;
 
@@ -177,6 +182,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::job_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::hash_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::finished_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::engine_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::collect_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)

@@ -174,6 +174,18 @@ constexpr auto rows = std::to_array<schema_row>({
 		.default_text = "auto",
 		.words = "auto openssl sha-ni avx2 avx512",
 		.help = "Instructions to hash by; auto: whatever is measured to be fastest at start."},
+	{.table = "hash",
+		.key = "collect-delay",
+		.type = integer,
+		.effect = live,
+		.unit = "ms",
+		.default_text = "20",
+		.min = 0,
+		.max = 1000,
+		.help =
+			"How long a piece may wait for others to be hashed beside it. It waits only while pieces come "
+			"fast enough to be worth it.",
+		.unset_help = "every piece is hashed as it comes"},
 
 	{.table = "session",
 		.key = "listen",

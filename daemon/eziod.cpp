@@ -121,6 +121,7 @@ struct eziod::impl {
 	result<void> start();
 	result<void> start_socket();
 	result<void> make_hashers();
+	void apply_hashing(hash_sizes const &sizes);
 	result<void> start_session();
 	result<void> start_partitions(std::uint32_t count);
 	void start_settings();
@@ -203,6 +204,12 @@ result<void> eziod::impl::make_hashers()
 	return {};
 }
 
+void eziod::impl::apply_hashing(hash_sizes const &sizes)
+{
+	hashers->set_limits(sizes.collecting);
+	hashers->resize(sizes.hashers);
+}
+
 result<void> eziod::impl::start_partitions(std::uint32_t count)
 {
 	partition_pool_config own;
@@ -255,7 +262,7 @@ void eziod::impl::start_settings()
 	targets.partitions = [this](std::uint32_t count, disk_sizes const &sizes) {
 		return partitions->resize(count, sizes.limits);
 	};
-	targets.hashers = [this](std::uint32_t count) { hashers->resize(count); };
+	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
 	targets.log = set_log_levels;
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
 	targets.publish = [this](event e) { publish(system, std::move(e)); };
@@ -332,7 +339,7 @@ result<void> eziod::impl::start()
 				out->publish(sequence, e);
 			})));
 
-	hashers->resize(hashers_of(config, here));
+	apply_hashing(hash_sizes_of(config, here));
 	auto const with_partitions = start_partitions(partitions_of(config, here));
 	if (!with_partitions)
 		return with_partitions.failure();

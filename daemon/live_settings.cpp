@@ -60,7 +60,7 @@ setting_row live_settings::row_of(schema_row const &row) const
 	if (row.key == "aio-threads")
 		shown.effective += " (" + std::to_string(m_context.partitions) + ")";
 	else if (row.key == "hashing-threads")
-		shown.effective += " (" + std::to_string(hashers_of(m_in_force, m_context.on)) + ")";
+		shown.effective += " (" + std::to_string(hash_sizes_of(m_in_force, m_context.on).hashers) + ")";
 	else if (row.key == "dirty-limit")
 		shown.effective += " (" +
 			std::to_string(disk_sizes_of(m_in_force, m_context.partitions).dirty_high_bytes / (1024 * 1024)) +
@@ -118,7 +118,7 @@ result<void> live_settings::apply(config_change const &change, configuration con
 	if (change.table == "log")
 		return m_targets.log(wanted.text("level"), wanted.list("levels"));
 	if (change.table == "hash") {
-		m_targets.hashers(hashers_of(wanted, m_context.on));
+		m_targets.hashers(hash_sizes_of(wanted, m_context.on));
 		return {};
 	}
 	if (change.key == "aio-threads") {
@@ -135,6 +135,7 @@ result<void> live_settings::apply(config_change const &change, configuration con
 				"cache-size: more than " + std::to_string(m_context.arena_blocks_max / blocks_per_mib) +
 					" MiB, which is this machine's memory, needs a restart");
 		m_targets.disk(sizes);
+		m_targets.hashers(hash_sizes_of(wanted, m_context.on));
 		return {};
 	}
 	return make_error(errc::unsupported, change.table + "." + change.key + " cannot change while running");

@@ -19,7 +19,7 @@ struct settings_targets {
 	std::function<void(disk_sizes const &)> disk;
 	/// A new number of partitions and what they share. Waits until it has come about, or fails.
 	std::function<result<void>(std::uint32_t, disk_sizes const &)> partitions;
-	std::function<void(std::uint32_t)> hashers;
+	std::function<void(hash_sizes const &)> hashers;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
 	/// Waits until the session has answered.
 	std::function<result<void>(session_setting const &)> session;

@@ -16,6 +16,7 @@ constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint64_t blocks_per_mib = mib / block_bytes;
 constexpr std::uint32_t auto_share_blocks_min = 16 * blocks_per_mib;
 constexpr std::uint64_t auto_dirty_max = 256 * mib;
+constexpr std::uint64_t collected_bytes_max = sha_lanes_max * mib;
 
 std::uint32_t capacity_of(configuration const &config)
 {
@@ -60,10 +61,15 @@ std::uint32_t partitions_of(configuration const &config, machine const &on)
 	return std::min(partitions_for(on.disks, on.cores), by_memory);
 }
 
-std::uint32_t hashers_of(configuration const &config, machine const &on)
+hash_sizes hash_sizes_of(configuration const &config, machine const &on)
 {
+	hash_sizes sizes;
 	auto const configured = config.integer_or_auto("hashing-threads");
-	return configured ? static_cast<std::uint32_t>(*configured) : std::max(1u, on.cores - 1);
+	sizes.hashers = configured ? static_cast<std::uint32_t>(*configured) : std::max(1u, on.cores - 1);
+	sizes.collecting.window = std::chrono::milliseconds(config.integer("collect-delay"));
+	sizes.collecting.bytes_max =
+		std::min(collected_bytes_max, std::uint64_t{capacity_of(config)} * block_bytes / 8);
+	return sizes;
 }
 
 disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/disk_kind.hpp"
+#include "actors/core/lane_collector.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "config/config.hpp"
 
@@ -35,14 +36,21 @@ struct disk_sizes {
 	}
 };
 
+/// The same of the hasher pool.
+struct hash_sizes {
+	std::uint32_t hashers = 0;
+	collect_limits collecting;
+};
+
 /// aio-threads; auto goes by the fastest disk of the machine, since all devices share the partitions. A
 /// partition keeps one transfer going, and its CPU does not depend on how many there are. Rotational: 2, so
 /// that one device does not stop another, and no more than two streams make the heads move. Solid: 4, what
 /// fills one link with large transfers. NVMe: one a core, 4 to 8. Never so many that a partition's part of
 /// cache-size falls below 16 MiB: it holds the pieces on their way.
 std::uint32_t partitions_of(configuration const &config, machine const &on);
-/// hashing-threads; auto: all cores but one, which the network thread keeps busy.
-std::uint32_t hashers_of(configuration const &config, machine const &on);
+/// hashing-threads, auto: all cores but one, which the network thread keeps busy; and collect-delay, within
+/// an eighth of the cache and no more than lanes full of 1 MiB pieces.
+hash_sizes hash_sizes_of(configuration const &config, machine const &on);
 /// dirty-limit auto: a quarter of the cache, at most 256 MiB, which a slow disk still drains in seconds.
 disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions);
 /// Blocks to reserve address space for: the configured cache, or all of the memory if that is more, so that

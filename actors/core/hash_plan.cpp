@@ -36,6 +36,12 @@ double measure(sha_kernel const &kernel, sha_kind kind)
 	return static_cast<double>(kernel.lanes * sample_bytes) / seconds;
 }
 
+/// What is left of a kernel's speed when @p messages do not fill its lanes.
+double useful_rate(double bytes_per_second, std::size_t lanes, std::size_t messages)
+{
+	return bytes_per_second * static_cast<double>(std::min(messages, lanes)) / static_cast<double>(lanes);
+}
+
 } // namespace
 
 result<std::shared_ptr<hash_plan const>> hash_plan::make(std::string_view word)
@@ -70,14 +76,28 @@ sha_kernel const &hash_plan::choose(sha_kind kind, std::size_t messages) const
 	return *kernels[std::min(messages, kernels.size()) - 1];
 }
 
+std::size_t hash_plan::worthwhile_pieces() const
+{
+	auto const speed = [this](std::size_t pieces) {
+		double best = 0;
+		for (auto const &r : m_rates)
+			best = std::max(best, useful_rate(r.sha1_bytes_per_second, r.kernel->lanes, pieces));
+		return best;
+	};
+	for (std::size_t pieces = 2; pieces <= sha_lanes_max; ++pieces) {
+		if (speed(pieces) >= 1.5 * speed(1))
+			return pieces;
+	}
+	return 0;
+}
+
 hash_plan::table hash_plan::choices(double rate::*bytes_per_second) const
 {
 	assert(!m_rates.empty());
 	table chosen{};
 	for (std::size_t messages = 1; messages <= chosen.size(); ++messages) {
 		auto const useful = [&](rate const &r) {
-			auto const filled = static_cast<double>(std::min(messages, r.kernel->lanes));
-			return r.*bytes_per_second * filled / static_cast<double>(r.kernel->lanes);
+			return useful_rate(r.*bytes_per_second, r.kernel->lanes, messages);
 		};
 		auto const best = std::max_element(m_rates.begin(), m_rates.end(),
 			[&](rate const &a, rate const &b) { return useful(a) < useful(b); });

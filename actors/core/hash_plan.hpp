@@ -34,6 +34,9 @@ public:
 
 	/// The kernel for @p messages (at least 1) that are ready. It takes up to its lanes of them at once.
 	sha_kernel const &choose(sha_kind kind, std::size_t messages) const;
+	/// From how many pieces on hashing them side by side by SHA-1 is at least half again as fast as one by
+	/// one; 0 if it never is.
+	std::size_t worthwhile_pieces() const;
 	std::vector<rate> const &rates() const { return m_rates; }
 
 private:

@@ -14,32 +14,73 @@ constexpr auto relaxed = std::memory_order_relaxed;
 
 using byte_span = std::span<std::byte const>;
 
+std::uint64_t bytes_of(hash_task const &task)
+{
+	std::uint64_t bytes = 0;
+	for (auto const &part : task.parts)
+		bytes += part.length_bytes;
+	return bytes;
+}
+
 } // namespace
 
-multi_digest::multi_digest(hash_plan const &plan, hasher_stats *stats) : m_plan(plan), m_stats(stats) {}
+multi_digest::multi_digest(hash_plan const &plan, hasher_stats *stats, collect_limits limits)
+	: m_plan(plan), m_stats(stats), m_collector(plan, limits)
+{
+}
 
 multi_digest::~multi_digest()
 {
 	run();
 }
 
-void multi_digest::add(hash_task task)
+void multi_digest::add(hash_task task, monotonic_time now)
 {
 	auto *const stream = task.stream.get();
+	auto const bytes = bytes_of(task);
 	auto at = std::find_if(m_streams.begin(), m_streams.end(),
 		[stream](waiting_stream const &waiting) { return waiting.stream == stream; });
 	if (at == m_streams.end()) {
 		m_streams.emplace_back().stream = stream;
 		at = std::prev(m_streams.end());
+		at->since = now;
+		if (!stream->m_is_begun)
+			m_collector.arrived(now);
 	}
+	if (at - m_streams.begin() >= static_cast<std::ptrdiff_t>(m_round))
+		m_waiting_bytes += bytes;
 	at->tasks.push_back(std::move(task));
+}
+
+std::optional<monotonic_time> multi_digest::next_step(monotonic_time now) const
+{
+	if (is_idle())
+		return std::nullopt;
+	if (m_round > 0)
+		return now;
+	// The next part of a large piece does not wait again; nor do block digests, which fill lanes from one
+	// piece.
+	bool const is_urgent = std::any_of(m_streams.begin(), m_streams.end(), [](waiting_stream const &waiting) {
+		return waiting.stream->m_is_begun || !waiting.stream->m_want_sha1;
+	});
+	return is_urgent ? now
+					 : m_collector.begin(m_streams.size(), m_waiting_bytes, m_streams.front().since, now);
+}
+
+void multi_digest::take_up()
+{
+	if (m_streams.size() - m_round < m_round)
+		return;
+	m_round = m_streams.size();
+	m_waiting_bytes = 0;
 }
 
 void multi_digest::step()
 {
 	if (is_idle())
 		return;
-	auto const pieces = std::min(m_streams.size(), m_plan.choose(sha_kind::sha1, m_streams.size()).lanes);
+	take_up();
+	auto const pieces = std::min(m_round, m_plan.choose(sha_kind::sha1, m_round).lanes);
 	auto const blocks_each = sha_lanes_max / pieces;
 
 	std::array<byte_span, sha_lanes_max> bytes;
@@ -52,6 +93,7 @@ void multi_digest::step()
 	for (std::size_t i = 0; i < pieces; ++i) {
 		auto &waiting = m_streams[i];
 		auto &stream = *waiting.stream;
+		stream.m_is_begun = true;
 		auto const first = blocks;
 		auto next_part = waiting.next_part;
 		bool is_last = false;
@@ -98,7 +140,7 @@ void multi_digest::step()
 			end_task(waiting);
 		}
 	}
-	std::erase_if(m_streams, [](waiting_stream const &waiting) { return waiting.is_done(); });
+	m_round -= std::erase_if(m_streams, [](waiting_stream const &waiting) { return waiting.is_done(); });
 }
 
 /// The next task is through.
@@ -106,9 +148,7 @@ void multi_digest::end_task(waiting_stream &waiting)
 {
 	auto task = std::move(waiting.tasks[waiting.next_task++]);
 	waiting.next_part = 0;
-	std::uint64_t hashed_bytes = 0;
-	for (auto const &part : task.parts)
-		hashed_bytes += part.length_bytes;
+	auto const hashed_bytes = bytes_of(task);
 	if (task.stats != nullptr)
 		task.stats->hashed_bytes.fetch_add(hashed_bytes, relaxed);
 	if (m_stats != nullptr) {

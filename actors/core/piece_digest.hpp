@@ -66,6 +66,7 @@ private:
 	std::vector<sha256_digest> m_blocks;
 	bool m_want_sha1;
 	bool m_want_blocks;
+	bool m_is_begun = false; ///< multi_digest has hashed a part of it
 };
 
 /// Runs one task: adds its parts, drops the references to them, counts, and, if the task is the last, hands

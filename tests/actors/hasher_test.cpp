@@ -108,9 +108,17 @@ struct by_hand : pieces {
 	std::shared_ptr<hasher_stats> stats = std::make_shared<hasher_stats>();
 	hasher_actor hasher;
 
-	explicit by_hand(std::shared_ptr<hash_plan const> plan = default_hash_plan())
-		: hasher(actors.system().spawn(ezio::hasher, std::move(plan), stats))
+	monotonic_time now{std::chrono::hours(1)};
+
+	explicit by_hand(std::shared_ptr<hash_plan const> plan = default_hash_plan(), collect_limits limits = {})
+		: hasher(actors.system().spawn(
+			  ezio::hasher, hasher_config{std::move(plan), stats, limits, [this] { return now; }}))
 	{
+	}
+	void pass(std::chrono::milliseconds time)
+	{
+		now += time;
+		actors.pass(time);
 	}
 	~by_hand()
 	{
@@ -195,6 +203,63 @@ TEST_CASE("a piece that arrives while another is under way joins it")
 	fixture.actors.run();
 	fixture.check(2, 64);
 	CHECK(fixture.stats->steps_by_pieces[1] > 0);
+}
+
+TEST_CASE("pieces that come fast are collected until lanes are full or their time is over")
+{
+	auto const plan = widest_plan();
+	auto const lanes = static_cast<int>(plan->choose(sha_kind::sha1, sha_lanes_max).lanes);
+	if (plan->worthwhile_pieces() == 0) {
+		WARN("skipped: this processor gains nothing from hashing pieces side by side");
+		return;
+	}
+	by_hand fixture(plan, {std::chrono::milliseconds(20), 1024 * block_bytes});
+	int sent = 0;
+	auto const send = [&] {
+		fixture.send_piece(sent++, 4);
+		fixture.actors.run();
+		fixture.pass(std::chrono::milliseconds(1));
+	};
+	// Nothing is known of the flow yet.
+	while (fixture.stats->pieces == static_cast<std::uint64_t>(sent))
+		send();
+	auto const at_once = static_cast<int>(fixture.stats->pieces);
+	CHECK(at_once == static_cast<int>(plan->worthwhile_pieces()) - 1);
+	while (sent - at_once < lanes - 1)
+		send();
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(at_once));
+	send();
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent));
+	CHECK(fixture.stats->steps_by_pieces[static_cast<std::size_t>(lanes) - 1] > 0);
+
+	send();
+	send();
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent - 2));
+	fixture.pass(std::chrono::milliseconds(17));
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent - 2));
+	fixture.pass(std::chrono::milliseconds(1));
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent));
+
+	send();
+	fixture.send_piece(sent++, 4);
+	fixture.actors.run();
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent - 2));
+	caf::anon_send(fixture.hasher, limits_atom::value, collect_limits{});
+	fixture.actors.run();
+	CHECK(fixture.stats->pieces == static_cast<std::uint64_t>(sent));
+	fixture.check(sent, 4);
+}
+
+TEST_CASE("pieces that are being collected are hashed before the hasher ends")
+{
+	by_hand fixture(widest_plan(), {std::chrono::milliseconds(1000), 1024 * block_bytes});
+	for (int i = 0; i < 30; ++i) {
+		fixture.send_piece(i, 3);
+		fixture.actors.run();
+	}
+	caf::anon_send(fixture.hasher, stop_atom::value);
+	fixture.actors.run();
+	fixture.check(30, 3);
 }
 
 TEST_CASE("what was sent before the stop is hashed before the hasher ends")

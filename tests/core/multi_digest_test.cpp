@@ -200,6 +200,82 @@ TEST_CASE_METHOD(
 	CHECK(partition.hashed_bytes == counters.hashed_bytes);
 }
 
+TEST_CASE_METHOD(
+	fixture, "pieces that come during a round wait for the next, unless they are as many as it has left")
+{
+	hash_plan const plan({{&idle_lanes, 1, 1}});
+	multi_digest digest(plan, &counters);
+	for (int i = 0; i < 4; ++i)
+		digest.add(piece(i, 8));
+	digest.step();
+	for (int i = 4; i < 7; ++i)
+		digest.add(piece(i, 8));
+	digest.step();
+	CHECK(counters.steps_by_pieces[3] == 2);
+	CHECK(sink.jobs.size() == 4);
+	digest.step();
+	CHECK(counters.steps_by_pieces[2] == 1);
+	for (int i = 7; i < 10; ++i)
+		digest.add(piece(i, 8));
+	digest.step();
+	CHECK(counters.steps_by_pieces[5] == 1);
+	digest.run();
+	CHECK(sink.jobs.size() == 10);
+}
+
+TEST_CASE_METHOD(fixture,
+	"what is under way, its continuation and block digests do not wait; new pieces that come fast do")
+{
+	using namespace std::chrono_literals;
+	static constexpr sha_kernel single{"single", "single", 1, idle, idle};
+	hash_plan const plan({{&single, 2, 2}, {&idle_lanes, 16, 16}});
+	multi_digest digest(plan, &counters, {20ms, 1024 * block_bytes});
+	monotonic_time now{1h};
+	CHECK_FALSE(digest.next_step(now));
+	for (int i = 0; i < 10; ++i)
+		digest.add(piece(i, 1), now);
+	CHECK(digest.next_step(now) == now + 20ms);
+	CHECK(digest.next_step(now + 5ms) == now + 20ms);
+	CHECK(digest.next_step(now + 21ms) == now + 21ms);
+	digest.run();
+
+	auto const stream = std::make_shared<hash_stream>(true, false);
+	auto const next_task = [&] {
+		std::vector<hash_task::part> parts;
+		for (unsigned i = 0; i < 20; ++i)
+			parts.push_back(part(20, block_bytes, 0, i));
+		return task(stream, std::move(parts));
+	};
+	digest.add(next_task(), now);
+	CHECK(digest.next_step(now) == now + 20ms);
+	digest.step();
+	CHECK(digest.next_step(now) == now); // under way
+	digest.run();
+	digest.add(next_task(), now);
+	CHECK(digest.next_step(now) == now);
+	digest.run();
+
+	digest.add(piece(21, 1, false, true), now);
+	CHECK(digest.next_step(now) == now);
+}
+
+TEST_CASE_METHOD(fixture, "collecting ends when what waits holds too much memory")
+{
+	using namespace std::chrono_literals;
+	static constexpr sha_kernel single{"single", "single", 1, idle, idle};
+	hash_plan const plan({{&single, 2, 2}, {&idle_lanes, 16, 16}});
+	multi_digest digest(plan, &counters, {20ms, 40 * block_bytes});
+	monotonic_time now{1h};
+	for (int i = 0; i < 13; ++i)
+		digest.add(piece(i, 3), now);
+	CHECK(digest.next_step(now) > now);
+	digest.add(piece(13, 3), now);
+	CHECK(digest.next_step(now) == now);
+	digest.run();
+	digest.add(piece(14, 3), now);
+	CHECK(digest.next_step(now) > now);
+}
+
 TEST_CASE_METHOD(fixture, "with more pieces than lanes the oldest are finished first")
 {
 	hash_plan const plan({{&idle_lanes, 1, 1}});

@@ -19,7 +19,7 @@ struct fixture {
 	std::vector<disk_sizes> sizes;
 	std::vector<std::uint32_t> partitions;
 	std::optional<error> partition_failure;
-	std::vector<std::uint32_t> hashers;
+	std::vector<hash_sizes> hashers;
 	std::vector<std::string> levels;
 	std::vector<std::string> session;
 	std::vector<std::string> published;
@@ -42,7 +42,7 @@ struct fixture {
 			sizes.push_back(s);
 			return {};
 		};
-		targets.hashers = [this](std::uint32_t n) { hashers.push_back(n); };
+		targets.hashers = [this](hash_sizes const &hashing) { hashers.push_back(hashing); };
 		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
 			levels.push_back(level);
 			return {};
@@ -162,9 +162,20 @@ TEST_CASE_METHOD(fixture, "auto shows what it amounts to")
 {
 	CHECK(effective("hashing-threads") == "auto (3)");
 	REQUIRE(settings->set("hashing-threads", "7", false));
-	CHECK(hashers == std::vector<std::uint32_t>{7});
+	CHECK(hashers.back().hashers == 7);
 	REQUIRE(settings->set("hashing-threads", "auto", false));
-	CHECK(hashers == std::vector<std::uint32_t>{7, 3});
+	CHECK(hashers.back().hashers == 3);
+}
+
+TEST_CASE_METHOD(fixture, "hashers collect for collect-delay, within an eighth of the cache")
+{
+	constexpr std::uint64_t mib = 1024 * 1024;
+	REQUIRE(settings->set("collect-delay", "5", false));
+	CHECK(hashers.back().collecting.window == std::chrono::milliseconds(5));
+	REQUIRE(settings->set("cache-size", "64", false));
+	CHECK(hashers.back().collecting.bytes_max == 8 * mib);
+	REQUIRE(settings->set("cache-size", "512", false));
+	CHECK(hashers.back().collecting.bytes_max == 16 * mib);
 }
 
 TEST_CASE_METHOD(fixture, "what the session refuses is an error and not in force")
