@@ -1,6 +1,7 @@
 #include "actors/bt/disk_adapter.hpp"
 
 #include "actors/bt/bt_convert.hpp"
+#include "actors/core/block_copy.hpp"
 #include "actors/core/thread_cpu.hpp"
 
 #include <libtorrent/add_torrent_params.hpp>
@@ -14,7 +15,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -204,7 +205,8 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 	++m_dirty_blocks;
 	m_config.backpressure->dirty_blocks.store(m_dirty_blocks, std::memory_order_relaxed);
 	if (job->block) {
-		std::memcpy(job->block.data(), data, static_cast<std::size_t>(request.length));
+		copy_to_block(
+			job->block.data(), std::as_bytes(std::span(data, static_cast<std::size_t>(request.length))));
 		enqueue(std::move(job));
 	} else {
 		// The budget is exhausted although everything else leaves a reserve for received data: too many peers
