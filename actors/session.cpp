@@ -3,6 +3,7 @@
 #include "actors/thread_name.hpp"
 #include "actors/timeouts.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -31,8 +32,10 @@ using self_pointer = session_actor::stateful_pointer<session_state>;
 using fact_kind = session_fact::kind;
 using torrent_slot = session_state::torrent;
 
-/// Pieces that a verification keeps in flight for each partition: enough to keep a device busy while another
-/// piece is hashed, few enough not to hold back peers.
+/// What a verification keeps in flight: pieces of so many bytes in all, enough to fill the lanes of the
+/// hashers and few enough not to hold back peers; two for each partition at least, so that the device is busy
+/// while a piece is hashed.
+constexpr std::size_t verify_bytes = 64 * 1024 * 1024;
 constexpr std::size_t verify_pieces_per_partition = 2;
 
 enum class purpose : std::uint8_t { sync, recover, verify };
@@ -132,7 +135,8 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 {
 	auto const &target = slot.record.added().target_storage;
 	auto const pieces = target->pieces().piece_count();
-	auto const window = verify_pieces_per_partition * self->state.router->partitions();
+	auto const window = std::max(verify_pieces_per_partition * self->state.router->partitions(),
+		verify_bytes / target->pieces().piece_bytes);
 	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
 		!self->state.is_closed && !slot.is_removed) {
 		auto job = std::make_unique<session_job>();

@@ -72,6 +72,10 @@ lt::settings_pack lan_settings()
 	// The adapter's own watermarks bound what waits for the device; this one only raises an alert.
 	pack.set_int(pack_t::max_queued_disk_bytes, 1024 * 1024 * 1024);
 
+	// Pieces in flight while checking, in blocks: 64 MiB, which fills the lanes of the hashers. They hold
+	// memory only while they are hashed.
+	pack.set_int(pack_t::checking_mem_usage, 4096);
+
 	// The first connection of a torrent waits for a tick.
 	pack.set_int(pack_t::tick_interval, 100);
 	pack.set_int(pack_t::connection_speed, 200);
