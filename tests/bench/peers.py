@@ -3,6 +3,7 @@
 Images exist, are written and are only overwritten in place, so that no run pays for memory that the machine has to find first.
 """
 import contextlib
+import datetime
 import http.server
 import os
 import pathlib
@@ -60,6 +61,17 @@ class Scene:
             yield room.loop(self.source), [room.loop(image) for image in self.images]
 
 
+def connected_at(daemon, asked):
+    """When the daemon's first connection to a peer after a moment was made, both in seconds since 1970."""
+    for line in daemon.log.read_text(encoding="utf-8").splitlines():
+        if " peer-connected " not in line:
+            continue
+        made = datetime.datetime.fromisoformat(line.split(" ", 1)[0]).timestamp()
+        if made >= asked:
+            return made
+    raise AssertionError(f"{daemon.name} logged no connection\n{daemon.log_text()}")
+
+
 class Variant:
     """One competitor."""
 
@@ -101,6 +113,8 @@ class EziodVariant(Variant):
         self.room, self.seeder, self.daemons = None, None, []
 
     def start(self):
+        # Each connection is logged, which is one line a transfer.
+        self.settings["log"] = {"levels": ["events=debug"]}
         self.room = Lab(1)
         self.seeder = self.room.daemon("seeder", self.settings)
         self.daemons = [self.room.daemon(f"target{number}", self.settings) for number in range(self.count)]
@@ -118,11 +132,13 @@ class EziodVariant(Variant):
         self.seeder.add(scene.torrent, source, "--seed")
         self.seeder.wait_for(lambda row: row["state"] == "seeding", "the source is there")
         outcome = {}
+        asked = time.time()
         with measured(outcome, self.pids(), probe):
             for daemon, place in zip(self.daemons, places):
                 daemon.add(scene.torrent, place, "--peer", self.seeder.peer)
             for daemon in self.daemons:
                 daemon.wait_synced(seconds=DEADLINE)
+        outcome["start"] = connected_at(self.daemons[-1], asked) - asked
         outcome["stats"] = [daemon.json("stats") for daemon in (self.seeder, *self.daemons)]
         for daemon in (self.seeder, *self.daemons):
             daemon.ctl("remove", "all")
