@@ -18,6 +18,24 @@ bool is_libtorrent_key(config_change const &change)
 	return change.row == nullptr;
 }
 
+session_setting libtorrent_setting(char const *key, std::uint64_t value)
+{
+	return {key, std::to_string(value), true};
+}
+
+/// What follows from cache-size and max-connections, without the keys that the operator has set.
+std::vector<session_setting> connection_settings(configuration const &config)
+{
+	auto const sizes = connection_sizes_of(config);
+	std::vector<session_setting> settings{
+		libtorrent_setting("send_buffer_watermark", sizes.send_bytes),
+		libtorrent_setting("send_buffer_low_watermark", sizes.send_low_bytes),
+		libtorrent_setting("recv_socket_buffer_size", sizes.receive_bytes),
+	};
+	std::erase_if(settings, [&](session_setting const &s) { return config.libtorrent().contains(s.key); });
+	return settings;
+}
+
 setting_change to_setting_change(config_change const &change, bool is_active)
 {
 	return {change.key, change.old_text, change.new_text, is_active};
@@ -33,6 +51,8 @@ std::vector<session_setting> session_settings(configuration const &config)
 			settings.push_back({std::string(row.key), canonical_text(config.value(row)), false});
 	for (auto const &[key, value] : config.libtorrent())
 		settings.push_back({key, value, true});
+	auto const derived = connection_settings(config);
+	settings.insert(settings.end(), derived.begin(), derived.end());
 	return settings;
 }
 
@@ -109,8 +129,24 @@ result<std::vector<setting_row>> live_settings::rows(std::vector<std::string> co
 	return found;
 }
 
+/// Divides the memory anew among connections.
+result<void> live_settings::apply_connection_sizes(configuration const &wanted)
+{
+	if (connection_sizes_of(wanted) == connection_sizes_of(m_in_force))
+		return {};
+	for (auto const &setting : connection_settings(wanted)) {
+		if (auto const applied = m_targets.session(setting); !applied)
+			return applied.failure();
+	}
+	return {};
+}
+
 result<void> live_settings::apply(config_change const &change, configuration const &wanted)
 {
+	if (change.key == "cache-size" || change.key == "max-connections") {
+		if (auto const applied = apply_connection_sizes(wanted); !applied)
+			return applied.failure();
+	}
 	if (is_libtorrent_key(change))
 		return m_targets.session({change.key, change.new_text, true});
 	if (change.table == "session")

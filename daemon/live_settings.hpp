@@ -52,6 +52,7 @@ public:
 private:
 	setting_row row_of(schema_row const &row) const;
 	setting_row foreign_row(std::string const &key, std::string const &value) const;
+	result<void> apply_connection_sizes(configuration const &wanted);
 	result<void> apply(config_change const &change, configuration const &wanted);
 	void remember(config_change const &change, configuration const &wanted);
 	result<void> save(config_change const &change) const;

@@ -18,6 +18,17 @@ constexpr std::uint32_t auto_share_blocks_min = 16 * blocks_per_mib;
 constexpr std::uint64_t auto_dirty_max = 256 * mib;
 constexpr std::uint64_t collected_bytes_max = sha_lanes_max * mib;
 
+// Less than 512 KiB, and a fast connection runs dry between two reads; more than 4 MiB only pins memory.
+constexpr std::uint64_t send_bytes_min = mib / 2;
+constexpr std::uint64_t send_bytes_max = 4 * mib;
+constexpr std::uint64_t send_low_bytes_max = mib;
+/// All receive buffers together, which are libtorrent's and lie outside cache-size.
+constexpr std::uint64_t receive_heap_bytes = 32 * mib;
+/// Measured on the loopback interface: 48 KiB cost a quarter more CPU than 64, and more than 64 gain nothing.
+constexpr std::uint64_t receive_bytes_cheap = mib / 16;
+constexpr std::uint64_t receive_bytes_min = mib / 64;
+constexpr std::uint64_t receive_bytes_max = mib;
+
 std::uint32_t capacity_of(configuration const &config)
 {
 	return static_cast<std::uint32_t>(
@@ -84,13 +95,32 @@ disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions)
 	sizes.limits.coalesce_bytes = static_cast<std::uint32_t>(config.integer("coalesce-size") * 1024);
 	sizes.limits.coalesce_delay = std::chrono::milliseconds(config.integer("coalesce-delay"));
 	sizes.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
-	// As block_arena::reserve_blocks(): what receiving alone may take is nobody's cache.
-	auto const reserve = std::max(sizes.capacity_blocks / 8, 64u);
+	// What receiving alone may take is nobody's cache.
+	auto const reserve = block_arena::reserve_of(sizes.capacity_blocks);
 	// Nor is what peers may send while the partitions are busy: full caches would leave no room to the mark
 	// at which peers are told to wait.
 	auto const cached = sizes.capacity_blocks - reserve;
 	auto const under_way = std::min<std::uint64_t>(sizes.dirty_high_bytes / block_bytes, cached / 2);
 	sizes.limits.cache_blocks_max = (cached - static_cast<std::uint32_t>(under_way)) / partitions;
+	return sizes;
+}
+
+connection_sizes connection_sizes_of(configuration const &config)
+{
+	auto const connections = static_cast<std::uint64_t>(config.integer("max-connections"));
+	auto const half = std::max<std::uint64_t>(connections / 2, 1);
+	auto const capacity = capacity_of(config);
+	auto const reserve = block_arena::reserve_of(capacity);
+	connection_sizes sizes;
+	auto const for_reading = std::uint64_t{capacity - reserve} * block_bytes;
+	sizes.send_bytes = std::clamp(for_reading / half, send_bytes_min, send_bytes_max);
+	sizes.send_low_bytes = std::min(sizes.send_bytes, send_low_bytes_max);
+	auto const for_overrun = std::uint64_t{reserve} / 4 * 3 * block_bytes;
+	// The kernel keeps twice of what is asked for, and libtorrent reads all of it at once.
+	sizes.receive_bytes = std::max(for_overrun / half / 2, receive_bytes_cheap);
+	sizes.receive_bytes =
+		std::min({sizes.receive_bytes, receive_heap_bytes / connections / 2, receive_bytes_max});
+	sizes.receive_bytes = std::max(sizes.receive_bytes, receive_bytes_min);
 	return sizes;
 }
 

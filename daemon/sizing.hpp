@@ -42,6 +42,22 @@ struct hash_sizes {
 	collect_limits collecting;
 };
 
+/// What one connection may hold. libtorrent fills a connection's send buffer with blocks of ours, and reads
+/// as much at once as the kernel has received, into heap of its own.
+struct connection_sizes {
+	std::uint64_t send_bytes = 0;     ///< send_buffer_watermark
+	std::uint64_t send_low_bytes = 0; ///< send_buffer_low_watermark
+	std::uint64_t receive_bytes = 0;  ///< recv_socket_buffer_size
+
+	friend bool operator==(connection_sizes const &, connection_sizes const &) = default;
+};
+
+/// Shares of cache-size and of a fixed 32 MiB of heap, by max-connections. Half of the connections may stop
+/// taking what is sent, and half may hand over all they hold after they were told to wait, before another one
+/// goes short of blocks. A share is never less than a connection needs to go on: 64 MiB do for 96 of 200
+/// connections rather than for half of them, and above 1000 connections the heap exceeds its 32 MiB.
+connection_sizes connection_sizes_of(configuration const &config);
+
 /// aio-threads; auto goes by the fastest disk of the machine, since all devices share the partitions. A
 /// partition keeps one transfer going, and its CPU does not depend on how many there are. Rotational: 2, so
 /// that one device does not stop another, and no more than two streams make the heads move. Solid: 4, what

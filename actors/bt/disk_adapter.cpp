@@ -219,9 +219,11 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 	}
 
 	// Reading and the caches leave the reserve alone: into it we get only if what was received piles up
-	// faster than the partitions take it, or if slow peers hold the rest.
+	// faster than the partitions take it, or if slow peers hold the rest. What peers hand over after they
+	// were told to wait, their receive buffers, must still find room: daemon/sizing.hpp bounds it by this
+	// part.
 	auto const &arena = *m_config.arena;
-	bool const is_short = arena.used_blocks() + arena.reserve_blocks() / 2 >= arena.capacity_blocks();
+	bool const is_short = arena.used_blocks() + arena.reserve_blocks() / 4 * 3 >= arena.capacity_blocks();
 	if (m_dirty_bytes < m_config.watermarks->high_bytes.load(std::memory_order_relaxed) && !is_short)
 		return false;
 	if (m_observers.empty()) {

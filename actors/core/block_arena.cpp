@@ -18,6 +18,7 @@ constexpr std::size_t page_bytes = 4096;
 /// Blocks taken out of the free lists at once while they are prefaulted: one huge page.
 constexpr std::uint32_t prefault_chunk_blocks = huge_page_bytes / block_bytes;
 constexpr std::uint32_t reserve_min_blocks = 64;
+constexpr std::uint32_t reserve_quarter_max_blocks = 32 * 1024 * 1024 / block_bytes;
 
 std::size_t round_up(std::size_t bytes)
 {
@@ -82,7 +83,7 @@ std::byte *block_ref::detach()
 
 std::uint32_t block_ref::use_count() const
 {
-	return m_arena == nullptr ? 0 : m_arena->m_references[m_index].load(std::memory_order_acquire);
+	return m_arena == nullptr ? 0 : m_arena->references(m_index).load(std::memory_order_acquire);
 }
 
 result<std::unique_ptr<block_arena>> block_arena::create(
@@ -90,7 +91,9 @@ result<std::unique_ptr<block_arena>> block_arena::create(
 {
 	if (blocks_max == 0)
 		return make_error(errc::invalid_argument, "a buffer arena needs at least one block");
-	auto const wanted = round_up(std::size_t{blocks_max} * block_bytes);
+	auto const for_blocks = round_up(std::size_t{blocks_max} * block_bytes);
+	// The counts of a machine's whole memory would be megabytes of heap, touched before anything is stored.
+	auto const wanted = for_blocks + round_up(std::size_t{blocks_max} * sizeof(std::uint32_t));
 	// Reserved with a margin of one huge page, of which the unaligned ends are given back.
 	auto const reserved = wanted + huge_page_bytes;
 	void *const mapped =
@@ -118,15 +121,15 @@ result<std::unique_ptr<block_arena>> block_arena::create(
 		return e;
 	}
 	// Advice only: EINVAL where the kernel has no huge pages, and ordinary pages do as well.
-	[[maybe_unused]] auto const advised = ::madvise(base, wanted, MADV_HUGEPAGE);
+	[[maybe_unused]] auto const advised = ::madvise(base, for_blocks, MADV_HUGEPAGE);
 	return std::unique_ptr<block_arena>(
-		new block_arena(base, wanted, std::min(capacity_blocks, blocks_max), blocks_max));
+		new block_arena(base, for_blocks, std::min(capacity_blocks, blocks_max), blocks_max));
 }
 
 block_arena::block_arena(
-	std::byte *base, std::size_t mapped_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max)
-	: m_base(base), m_mapped_bytes(mapped_bytes), m_blocks_max(blocks_max), m_capacity(capacity_blocks),
-	  m_references(std::make_unique<std::atomic<std::uint32_t>[]>(blocks_max))
+	std::byte *base, std::size_t blocks_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max)
+	: m_base(base), m_blocks_bytes(blocks_bytes), m_blocks_max(blocks_max), m_capacity(capacity_blocks),
+	  m_references(reinterpret_cast<std::uint32_t *>(base + blocks_bytes))
 {
 	// All three lists together hold each block at most once, so releasing never allocates.
 	m_warm.reserve(blocks_max);
@@ -136,8 +139,27 @@ block_arena::block_arena(
 block_arena::~block_arena()
 {
 	assert(used_blocks() == 0);
-	[[maybe_unused]] auto const unmapped = ::munmap(m_base, m_mapped_bytes);
+	auto const counts_bytes = round_up(std::size_t{m_blocks_max} * sizeof(std::uint32_t));
+	[[maybe_unused]] auto const unmapped = ::munmap(m_base, m_blocks_bytes + counts_bytes);
 	assert(unmapped == 0);
+}
+
+std::atomic_ref<std::uint32_t> block_arena::references(std::uint32_t index) const
+{
+	return std::atomic_ref(m_references[index]);
+}
+
+/// Huge pages only while every block ever used fits in the budget. The kernel fills the holes of a huge page
+/// when it puts one together, minutes after their memory was given back. Wants the lock.
+void block_arena::choose_page_size()
+{
+	auto const may_be_huge = m_fresh <= m_capacity.load(std::memory_order_relaxed);
+	if (may_be_huge == m_is_huge)
+		return;
+	// Advice only, as when the arena was made.
+	[[maybe_unused]] auto const advised =
+		::madvise(m_base, m_blocks_bytes, may_be_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	m_is_huge = may_be_huge;
 }
 
 block_ref block_arena::allocate(block_purpose purpose)
@@ -161,7 +183,7 @@ block_ref block_arena::allocate(block_purpose purpose)
 		return {}; // the rest is being prefaulted or given back at this moment
 	}
 	m_used.store(used + 1, std::memory_order_relaxed);
-	m_references[index].store(1, std::memory_order_relaxed);
+	references(index).store(1, std::memory_order_relaxed);
 	return {this, index};
 }
 
@@ -184,6 +206,7 @@ void block_arena::set_capacity(std::uint32_t capacity_blocks)
 	{
 		std::lock_guard const lock(m_mutex);
 		m_capacity.store(capacity_blocks, std::memory_order_relaxed);
+		choose_page_size();
 		auto const backed = m_warm.size() + m_used.load(std::memory_order_relaxed);
 		if (backed <= capacity_blocks)
 			return;
@@ -200,10 +223,11 @@ void block_arena::set_capacity(std::uint32_t capacity_blocks)
 	});
 }
 
-std::uint32_t block_arena::reserve_blocks() const
+std::uint32_t block_arena::reserve_of(std::uint32_t capacity_blocks)
 {
-	auto const capacity = m_capacity.load(std::memory_order_relaxed);
-	return std::min(std::max(capacity / 8, reserve_min_blocks), capacity / 2);
+	auto const part =
+		std::max(capacity_blocks / 8, std::min(capacity_blocks / 4, reserve_quarter_max_blocks));
+	return std::min(std::max(part, reserve_min_blocks), capacity_blocks / 2);
 }
 
 void block_arena::prefault(std::uint32_t blocks)
@@ -238,12 +262,12 @@ void block_arena::prefault(std::uint32_t blocks)
 
 void block_arena::retain(std::uint32_t index)
 {
-	m_references[index].fetch_add(1, std::memory_order_relaxed);
+	references(index).fetch_add(1, std::memory_order_relaxed);
 }
 
 void block_arena::release(std::uint32_t index)
 {
-	auto const before = m_references[index].fetch_sub(1, std::memory_order_acq_rel);
+	auto const before = references(index).fetch_sub(1, std::memory_order_acq_rel);
 	assert(before > 0);
 	if (before != 1)
 		return;

@@ -82,8 +82,11 @@ public:
 	std::uint32_t blocks_max() const { return m_blocks_max; }
 	/// Blocks referenced by anyone now.
 	std::uint32_t used_blocks() const { return m_used.load(std::memory_order_relaxed); }
-	/// Blocks kept for receiving: capacity / 8, at least 64, but never more than half of the capacity.
-	std::uint32_t reserve_blocks() const;
+	/// Blocks kept for receiving.
+	std::uint32_t reserve_blocks() const { return reserve_of(capacity_blocks()); }
+	/// What an arena of that capacity keeps for receiving: an eighth, but a quarter as long as that is no
+	/// more than 32 MiB; at least 64 blocks, but never more than half of the capacity.
+	static std::uint32_t reserve_of(std::uint32_t capacity_blocks);
 	/// Touches up to @p blocks free blocks so that their first use costs nothing. Slow: call it from a thread
 	/// that may block.
 	void prefault(std::uint32_t blocks);
@@ -91,20 +94,23 @@ public:
 private:
 	friend class block_ref;
 	block_arena(
-		std::byte *base, std::size_t mapped_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max);
+		std::byte *base, std::size_t blocks_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max);
+	std::atomic_ref<std::uint32_t> references(std::uint32_t index) const;
+	void choose_page_size();
 	void retain(std::uint32_t index);
 	void release(std::uint32_t index);
 
 	std::byte *m_base;
-	std::size_t m_mapped_bytes;
+	std::size_t m_blocks_bytes; ///< of the mapping; the reference counts follow
 	std::uint32_t m_blocks_max;
 	std::atomic<std::uint32_t> m_capacity;
 	std::atomic<std::uint32_t> m_used{0};
-	std::unique_ptr<std::atomic<std::uint32_t>[]> m_references; ///< one per block
+	std::uint32_t *m_references; ///< one per block, in the mapping: memory only for blocks once used
 	std::mutex m_mutex;
 	std::vector<std::uint32_t> m_warm; ///< free and backed by memory; guarded by m_mutex
 	std::vector<std::uint32_t> m_cold; ///< free and given back; guarded by m_mutex
 	std::uint32_t m_fresh = 0;         ///< first block never used; guarded by m_mutex
+	bool m_is_huge = true;             ///< huge pages are advised; guarded by m_mutex
 };
 
 } // namespace ezio

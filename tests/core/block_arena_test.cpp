@@ -6,13 +6,18 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 using namespace ezio;
 
@@ -43,6 +48,33 @@ std::size_t resident_pages(block_ref const &block)
 		std::count_if(pages.begin(), pages.end(), [](unsigned char c) { return (c & 1) != 0; }));
 }
 
+/// May the kernel back the address with a huge page?
+bool has_huge_pages(void const *address)
+{
+	std::ifstream maps("/proc/self/smaps");
+	auto const wanted = reinterpret_cast<std::uintptr_t>(address);
+	bool is_inside = false;
+	for (std::string line; std::getline(maps, line);) {
+		std::uintptr_t first = 0;
+		std::uintptr_t end = 0;
+		if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &first, &end) == 2)
+			is_inside = first <= wanted && wanted < end;
+		else if (is_inside && line.starts_with("VmFlags:"))
+			return line.find(" hg") != std::string::npos;
+	}
+	FAIL("no mapping of that address");
+	return false;
+}
+
+std::size_t resident_kib()
+{
+	std::ifstream statm("/proc/self/statm");
+	std::size_t total = 0;
+	std::size_t resident = 0;
+	REQUIRE(statm >> total >> resident);
+	return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) / 1024;
+}
+
 } // namespace
 
 TEST_CASE("blocks are page-aligned, distinct and returned when the last reference goes")
@@ -68,11 +100,11 @@ TEST_CASE("blocks are page-aligned, distinct and returned when the last referenc
 TEST_CASE("receiving may take the last block, reading leaves the reserve")
 {
 	auto const arena = made(1024, 1024);
-	CHECK(arena->reserve_blocks() == 128);
+	CHECK(arena->reserve_blocks() == 256);
 	auto const read = all_of(*arena, block_purpose::read);
-	CHECK(read.size() == 1024 - 128);
+	CHECK(read.size() == 1024 - 256);
 	auto const received = all_of(*arena, block_purpose::receive);
-	CHECK(received.size() == 128);
+	CHECK(received.size() == 256);
 	CHECK(arena->used_blocks() == arena->capacity_blocks());
 }
 
@@ -82,6 +114,15 @@ TEST_CASE("the reserve of a small budget is half of it, so that reads are possib
 	CHECK(made(64, 64)->reserve_blocks() == 32);
 	auto const arena = made(2, 2);
 	CHECK(all_of(*arena, block_purpose::read).size() == 1);
+}
+
+TEST_CASE("the reserve is a quarter of a small budget and an eighth of a large one")
+{
+	constexpr std::uint32_t mib = 1024 * 1024 / block_bytes;
+	CHECK(block_arena::reserve_of(64 * mib) == 16 * mib);
+	CHECK(block_arena::reserve_of(128 * mib) == 32 * mib);
+	CHECK(block_arena::reserve_of(256 * mib) == 32 * mib);
+	CHECK(block_arena::reserve_of(512 * mib) == 64 * mib);
 }
 
 TEST_CASE("a detached block counts until its pointer, or one into it, is released")
@@ -132,6 +173,32 @@ TEST_CASE("shrinking gives memory back, at once if free and else as blocks fall 
 	auto const zeroed = std::count_if(again.begin(), again.end(),
 		[](block_ref const &b) { return b.data()[block_bytes - 1] == std::byte{0}; });
 	CHECK(zeroed == 64 - 16);
+}
+
+TEST_CASE("what was given back stays given back: huge pages are off until all that was used fits again")
+{
+	if (::access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0) {
+		WARN("skipped: this kernel has no huge pages");
+		return;
+	}
+	auto const arena = made(1024, 4096);
+	auto blocks = all_of(*arena, block_purpose::receive);
+	auto const *const inside = blocks.front().data();
+	blocks.clear();
+	CHECK(has_huge_pages(inside));
+	arena->set_capacity(512);
+	CHECK_FALSE(has_huge_pages(inside));
+	arena->set_capacity(1023);
+	CHECK_FALSE(has_huge_pages(inside));
+	arena->set_capacity(1024);
+	CHECK(has_huge_pages(inside));
+}
+
+TEST_CASE("an arena as large as a machine costs no memory before it is used")
+{
+	auto const before = resident_kib();
+	auto const arena = made(4096, 1U << 26);
+	CHECK(resident_kib() < before + 1024);
 }
 
 TEST_CASE("prefaulted blocks are in memory before their first use")

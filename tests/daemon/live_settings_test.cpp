@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +25,7 @@ struct fixture {
 	std::vector<std::string> session;
 	std::vector<std::string> published;
 	std::optional<error> session_failure;
+	std::vector<std::string> foreign_keys; ///< of libtorrent, as far as a test knows them
 	std::unique_ptr<live_settings> settings;
 
 	fixture()
@@ -52,6 +54,12 @@ struct fixture {
 				return *session_failure;
 			session.push_back(s.key + "=" + s.value);
 			return {};
+		};
+		targets.foreign = [this](std::string_view key, std::string_view value,
+							  foreign_kind) -> result<std::string> {
+			if (std::find(foreign_keys.begin(), foreign_keys.end(), key) == foreign_keys.end())
+				return make_error(errc::unknown_key, "no such key");
+			return std::string(value);
 		};
 		targets.publish = [this](event const &e) { published.push_back(e.key + "=" + e.new_value); };
 		settings = std::make_unique<live_settings>(configuration(), std::move(context), std::move(targets));
@@ -94,6 +102,46 @@ TEST_CASE_METHOD(fixture, "caches leave room for what peers may have under way")
 	// However much may be under way, half of what reading may take remains for the caches.
 	REQUIRE(settings->set("dirty-limit", "1024", false));
 	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8) / 2 / 2);
+}
+
+TEST_CASE_METHOD(fixture, "what a connection may hold follows cache-size and max-connections")
+{
+	REQUIRE(settings->set("cache-size", "64", false));
+	CHECK(session ==
+		strings{"send_buffer_watermark=524288", "send_buffer_low_watermark=524288",
+			"recv_socket_buffer_size=65536"});
+	session.clear();
+	REQUIRE(settings->set("coalesce-delay", "7", false));
+	CHECK(session.empty());
+	REQUIRE(settings->set("max-connections", "20", false));
+	CHECK(std::find(session.begin(), session.end(), "recv_socket_buffer_size=629145") != session.end());
+	CHECK(session.back() == "max-connections=20");
+}
+
+TEST_CASE_METHOD(fixture, "what the operator has set for connections stays as it is")
+{
+	foreign_keys = {"send_buffer_watermark"};
+	REQUIRE(settings->set("libtorrent.send_buffer_watermark", "1048576", false));
+	session.clear();
+	REQUIRE(settings->set("cache-size", "64", false));
+	CHECK(session == strings{"send_buffer_low_watermark=524288", "recv_socket_buffer_size=65536"});
+
+	configuration config;
+	config.assign_foreign("recv_socket_buffer_size", "1234");
+	std::vector<std::string> received;
+	for (auto const &setting : session_settings(config)) {
+		if (setting.key == "recv_socket_buffer_size")
+			received.push_back(setting.value);
+	}
+	CHECK(received == strings{"1234"});
+}
+
+TEST_CASE_METHOD(fixture, "a session that refuses its share keeps cache-size as it was")
+{
+	session_failure = make_error(errc::io_error, "no");
+	CHECK_FALSE(settings->set("cache-size", "64", false));
+	CHECK(sizes.empty());
+	CHECK(effective("cache-size") == "512");
 }
 
 TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and nothing changes")

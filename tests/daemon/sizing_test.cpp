@@ -1,0 +1,72 @@
+#include "daemon/sizing.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace ezio;
+
+namespace
+{
+
+constexpr std::uint64_t kib = 1024;
+constexpr std::uint64_t mib = 1024 * kib;
+
+configuration with(std::uint64_t cache_mib, std::uint64_t connections)
+{
+	configuration config;
+	REQUIRE(config.set("cache-size", std::to_string(cache_mib)));
+	REQUIRE(config.set("max-connections", std::to_string(connections)));
+	return config;
+}
+
+} // namespace
+
+TEST_CASE("half of the connections may stop taking what is sent and the others still find blocks")
+{
+	for (std::uint64_t const cache : {128, 256, 512, 2048}) {
+		for (std::uint64_t const connections : {2, 50, 100}) {
+			CAPTURE(cache, connections);
+			auto const config = with(cache, connections);
+			auto const capacity = disk_sizes_of(config, 1).capacity_blocks;
+			auto const for_reading =
+				std::uint64_t{capacity - block_arena::reserve_of(capacity)} * block_bytes;
+			auto const sizes = connection_sizes_of(config);
+			CHECK(sizes.send_bytes * (connections / 2) <= for_reading);
+			CHECK(sizes.send_bytes <= 4 * mib);
+			CHECK(sizes.send_low_bytes <= sizes.send_bytes);
+		}
+	}
+	// The smallest cache with the default of connections: not half of them, but 96.
+	CHECK(connection_sizes_of(with(64, 200)).send_bytes == 512 * kib);
+	CHECK(connection_sizes_of(with(512, 200)).send_bytes == 4 * mib);
+}
+
+TEST_CASE("all receive buffers together stay within their part of the heap")
+{
+	for (std::uint64_t const cache : {64, 512, 2048}) {
+		for (std::uint64_t const connections : {2, 20, 200, 1000}) {
+			CAPTURE(cache, connections);
+			auto const sizes = connection_sizes_of(with(cache, connections));
+			// The kernel keeps twice of what is asked for.
+			CHECK(2 * sizes.receive_bytes * connections <= 32 * mib + mib / 4);
+			CHECK(sizes.receive_bytes >= 16 * kib);
+			CHECK(sizes.receive_bytes <= mib);
+		}
+	}
+}
+
+TEST_CASE("what connections hand over after they were told to wait finds room in the reserve")
+{
+	for (std::uint64_t const cache : {128, 512, 2048}) {
+		for (std::uint64_t const connections : {2, 20, 200, 1000}) {
+			CAPTURE(cache, connections);
+			auto const config = with(cache, connections);
+			auto const reserve =
+				std::uint64_t{block_arena::reserve_of(disk_sizes_of(config, 1).capacity_blocks)};
+			CHECK(2 * connection_sizes_of(config).receive_bytes * (connections / 2) <=
+				reserve / 4 * 3 * block_bytes);
+		}
+	}
+	CHECK(connection_sizes_of(with(64, 200)).receive_bytes == 64 * kib);
+}
