@@ -83,6 +83,7 @@ struct stats_report {
 	std::uint64_t dirty_blocks = 0; ///< received and not yet written
 	std::uint64_t backpressure_count = 0;
 	std::uint64_t backpressure_ms = 0;
+	std::uint64_t blocks_refused = 0; ///< received without a free block; each cost its peer the connection
 	std::uint32_t hashers = 0;
 	std::uint64_t events_published = 0; ///< by kind in event_counts
 	std::vector<std::pair<std::string, std::uint64_t>> event_counts;

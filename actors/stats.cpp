@@ -104,6 +104,7 @@ stats_report snapshot(stats_state const &state)
 	report.used_blocks = sources.arena->used_blocks();
 	report.dirty_blocks = value(sources.backpressure->dirty_blocks);
 	report.backpressure_count = value(sources.backpressure->count);
+	report.blocks_refused = value(sources.backpressure->refused);
 	report.backpressure_ms = full_ns(*sources.backpressure, now) / 1'000'000;
 	report.hashers = sources.hashers();
 	for (std::size_t i = 0; i < state.events.size(); ++i) {

@@ -201,6 +201,7 @@ std::string render_stats(json const &reply, bool use_colour)
 		format_bytes(number(budget, "dirty_bytes")) + " to be written; back-pressure " +
 		std::to_string(number(budget, "backpressure_count")) + " times, " +
 		std::to_string(number(budget, "backpressure_ms")) + " ms in all; " +
+		std::to_string(number(budget, "blocks_refused")) + " blocks refused; " +
 		std::to_string(number(budget, "hashers")) + " hashing threads\n";
 	auto const &held_by = member(reply, "bottleneck");
 	if (held_by.is_object())

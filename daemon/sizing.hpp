@@ -54,7 +54,7 @@ struct connection_sizes {
 
 /// Shares of cache-size and of a fixed 32 MiB of heap, by max-connections. Half of the connections may stop
 /// taking what is sent, and half may hand over all they hold after they were told to wait, before another one
-/// goes short of blocks. A share is never less than a connection needs to go on: 64 MiB do for 96 of 200
+/// goes short of blocks. A share is never less than a connection needs to go on: 64 MiB do for 85 of 200
 /// connections rather than for half of them, and above 1000 connections the heap exceeds its 32 MiB.
 connection_sizes connection_sizes_of(configuration const &config);
 

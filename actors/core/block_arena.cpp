@@ -167,7 +167,8 @@ block_ref block_arena::allocate(block_purpose purpose)
 	std::lock_guard const lock(m_mutex);
 	auto const capacity = m_capacity.load(std::memory_order_relaxed);
 	auto const used = m_used.load(std::memory_order_relaxed);
-	auto const limit = purpose == block_purpose::receive ? capacity : capacity - reserve_blocks();
+	auto const limit =
+		purpose == block_purpose::receive ? std::max(capacity, m_settling) : capacity - reserve_of(capacity);
 	if (used >= limit)
 		return {};
 	std::uint32_t index = 0;
@@ -199,13 +200,23 @@ bool block_arena::owns(std::byte const *pointer) const
 		std::less<>{}(pointer, m_base + std::size_t{m_blocks_max} * block_bytes);
 }
 
+/// Brings the limit of receiving down behind what is in use. Wants the lock.
+void block_arena::settle()
+{
+	auto const capacity = m_capacity.load(std::memory_order_relaxed);
+	auto const used = m_used.load(std::memory_order_relaxed);
+	m_settling = used > capacity ? std::min(m_settling, used + reserve_of(capacity)) : 0;
+}
+
 void block_arena::set_capacity(std::uint32_t capacity_blocks)
 {
 	capacity_blocks = std::min(capacity_blocks, m_blocks_max);
 	std::vector<std::uint32_t> surplus;
 	{
 		std::lock_guard const lock(m_mutex);
-		m_capacity.store(capacity_blocks, std::memory_order_relaxed);
+		auto const before = m_capacity.exchange(capacity_blocks, std::memory_order_relaxed);
+		m_settling = std::max(before, m_settling);
+		settle();
 		choose_page_size();
 		auto const backed = m_warm.size() + m_used.load(std::memory_order_relaxed);
 		if (backed <= capacity_blocks)
@@ -274,6 +285,8 @@ void block_arena::release(std::uint32_t index)
 	auto const drop = [this, index](std::vector<std::uint32_t> &list) {
 		list.push_back(index);
 		m_used.store(m_used.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+		if (m_settling != 0)
+			settle();
 	};
 	{
 		std::lock_guard const lock(m_mutex);

@@ -75,7 +75,8 @@ public:
 	bool owns(std::byte const *pointer) const;
 
 	/// Changes the budget, within blocks_max. Growing is immediate; when shrinking, free memory goes back to
-	/// the system at once and the rest as blocks fall free.
+	/// the system at once and the rest as blocks fall free. Until no more than the new capacity are in use,
+	/// receiving may go a reserve beyond what is: peers learn only with their next block that they must wait.
 	/// Above blocks_max counts as blocks_max.
 	void set_capacity(std::uint32_t capacity_blocks);
 	std::uint32_t capacity_blocks() const { return m_capacity.load(std::memory_order_relaxed); }
@@ -97,6 +98,7 @@ private:
 		std::byte *base, std::size_t blocks_bytes, std::uint32_t capacity_blocks, std::uint32_t blocks_max);
 	std::atomic_ref<std::uint32_t> references(std::uint32_t index) const;
 	void choose_page_size();
+	void settle();
 	void retain(std::uint32_t index);
 	void release(std::uint32_t index);
 
@@ -110,6 +112,7 @@ private:
 	std::vector<std::uint32_t> m_warm; ///< free and backed by memory; guarded by m_mutex
 	std::vector<std::uint32_t> m_cold; ///< free and given back; guarded by m_mutex
 	std::uint32_t m_fresh = 0;         ///< first block never used; guarded by m_mutex
+	std::uint32_t m_settling = 0;      ///< limit of receiving after shrinking; 0: none; guarded by m_mutex
 	bool m_is_huge = true;             ///< huge pages are advised; guarded by m_mutex
 };
 

@@ -66,10 +66,12 @@ TEST_CASE_METHOD(fixture, "the budget shows what is used of it")
 {
 	auto const block = arena->allocate(block_purpose::receive);
 	backpressure->dirty_blocks = 7;
+	backpressure->refused = 3;
 	auto const r = report();
 	CHECK(r.budget_blocks == 256);
 	CHECK(r.used_blocks == 1);
 	CHECK(r.dirty_blocks == 7);
+	CHECK(r.blocks_refused == 3);
 }
 
 TEST_CASE_METHOD(fixture, "back-pressure that still lasts counts up to now")

@@ -161,7 +161,7 @@ TEST_CASE("shrinking gives memory back, at once if free and else as blocks fall 
 	auto *const kept_bytes = kept.data();
 	blocks.resize(32);
 	arena->set_capacity(16);
-	CHECK_FALSE(arena->allocate(block_purpose::receive));
+	CHECK_FALSE(arena->allocate(block_purpose::read));
 	blocks.clear();
 	CHECK(arena->used_blocks() == 1);
 	CHECK(kept_bytes[0] == std::byte{1});
@@ -173,6 +173,28 @@ TEST_CASE("shrinking gives memory back, at once if free and else as blocks fall 
 	auto const zeroed = std::count_if(again.begin(), again.end(),
 		[](block_ref const &b) { return b.data()[block_bytes - 1] == std::byte{0}; });
 	CHECK(zeroed == 64 - 16);
+}
+
+TEST_CASE("after shrinking, what peers have under way still lands, and ever less of it")
+{
+	auto const arena = made(4096, 4096);
+	auto blocks = all_of(*arena, block_purpose::receive);
+	blocks.resize(2048);
+	arena->set_capacity(1024);
+	auto late = all_of(*arena, block_purpose::receive);
+	CHECK(late.size() == 256); // the reserve of the new capacity
+	CHECK_FALSE(arena->allocate(block_purpose::read));
+	// What has come down does not go up again.
+	late.clear();
+	blocks.resize(1500);
+	late = all_of(*arena, block_purpose::receive);
+	CHECK(late.size() == 256);
+	late.clear();
+	blocks.resize(1024);
+	CHECK_FALSE(arena->allocate(block_purpose::receive));
+	blocks.resize(1000);
+	CHECK(all_of(*arena, block_purpose::receive).size() == 24);
+	CHECK_FALSE(arena->allocate(block_purpose::read));
 }
 
 TEST_CASE("what was given back stays given back: huge pages are off until all that was used fits again")

@@ -109,7 +109,7 @@ TEST_CASE_METHOD(fixture, "what a connection may hold follows cache-size and max
 	REQUIRE(settings->set("cache-size", "64", false));
 	CHECK(session ==
 		strings{"send_buffer_watermark=524288", "send_buffer_low_watermark=524288",
-			"recv_socket_buffer_size=65536"});
+			"recv_socket_buffer_size=73727"});
 	session.clear();
 	REQUIRE(settings->set("coalesce-delay", "7", false));
 	CHECK(session.empty());
@@ -124,7 +124,7 @@ TEST_CASE_METHOD(fixture, "what the operator has set for connections stays as it
 	REQUIRE(settings->set("libtorrent.send_buffer_watermark", "1048576", false));
 	session.clear();
 	REQUIRE(settings->set("cache-size", "64", false));
-	CHECK(session == strings{"send_buffer_low_watermark=524288", "recv_socket_buffer_size=65536"});
+	CHECK(session == strings{"send_buffer_low_watermark=524288", "recv_socket_buffer_size=73727"});
 
 	configuration config;
 	config.assign_foreign("recv_socket_buffer_size", "1234");
