@@ -22,7 +22,7 @@ endif()
 
 # Who may link what: the table of docs/architecture.md as targets. tests/tree checks the includes
 # against the same table and links every layer against nothing but its row.
-set(EZIO_MAY_LINK_ezio_core OpenSSL::Crypto Threads::Threads)
+set(EZIO_MAY_LINK_ezio_core OpenSSL::Crypto PkgConfig::LIBURING Threads::Threads)
 set(EZIO_MAY_LINK_ezio_wire ezio_core ezio_json)
 set(EZIO_MAY_LINK_ezio_config ezio_core)
 set(EZIO_MAY_LINK_ezio_torrent_file ezio_core PkgConfig::LIBTORRENT)

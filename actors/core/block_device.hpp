@@ -3,6 +3,7 @@
 #include "actors/core/result.hpp"
 #include "actors/core/units.hpp"
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,23 @@ struct read_buffer {
 	std::byte *data = nullptr;
 	std::size_t size_bytes = 0;
 };
+
+/// One transfer of a batch. The spans must outlive the call; outcome and took are filled by it.
+struct device_read {
+	std::span<read_buffer const> buffers;
+	std::uint64_t offset_bytes = 0;
+	result<void> outcome;            ///< errc::aborted: not tried or not finished, as another failed
+	std::chrono::nanoseconds took{}; ///< from its begin to its end
+};
+struct device_write {
+	std::span<write_buffer const> buffers;
+	std::uint64_t offset_bytes = 0;
+	result<void> outcome;
+	std::chrono::nanoseconds took{};
+};
+
+/// The outcome of a transfer that was not tried, since another of its batch failed.
+error make_untried_error(std::string const &path, std::uint64_t offset_bytes);
 
 /// What is known of an opened device or image file.
 struct device_geometry {
@@ -46,6 +64,13 @@ public:
 	virtual result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) = 0;
 	/// Writes all buffers to consecutive bytes starting at @p offset_bytes.
 	virtual result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) = 0;
+	/// Several transfers that do not overlap, each as read_at() or write_at() does it, but in no certain
+	/// order where queue_depth() is more than 1. After a failure none is begun any more; those under way
+	/// beside it come to their own ends.
+	virtual void read_batch(std::span<device_read> batch);
+	virtual void write_batch(std::span<device_write> batch);
+	/// How many transfers of a batch can be under way together.
+	virtual std::size_t queue_depth() const { return 1; }
 	/// Returns when everything written through this object, and before it was opened through others, is on
 	/// stable storage (fdatasync(2)). A failure is
 	/// final: the kernel may have dropped the data and forgotten, so what was written since the last success

@@ -71,7 +71,8 @@ class posix_device_registry final : public device_registry
 {
 public:
 	explicit posix_device_registry(registry_options options)
-		: m_direct(options.direct), m_topology(std::move(options.paths))
+		: m_direct(options.direct), m_engines(std::move(options.engines)),
+		  m_topology(std::move(options.paths))
 	{
 	}
 
@@ -97,6 +98,7 @@ private:
 	std::shared_ptr<posix_device_claim> find_claim(target_facts const &target, device_access access) const;
 
 	direct_io_mode m_direct;
+	std::shared_ptr<io_engine_choice> m_engines;
 	block_topology m_topology;
 	std::mutex m_mutex;
 	std::vector<known_claim> m_claims;    ///< guarded by m_mutex
@@ -324,7 +326,8 @@ result<std::shared_ptr<posix_device_claim>> posix_device_registry::open_claim(
 	}
 	if (must_grow && ::ftruncate(fd.number(), static_cast<off_t>(target.highest_end_bytes)) != 0)
 		return make_io_error("ftruncate", request.path, 0, target.highest_end_bytes, errno);
-	return posix_device_claim::make(request.path, request.access, m_direct, std::move(fd), std::move(lock));
+	return posix_device_claim::make(
+		request.path, request.access, m_direct, m_engines, std::move(fd), std::move(lock));
 }
 
 result<std::shared_ptr<device_claim>> posix_device_registry::claim(

@@ -20,8 +20,7 @@ namespace ezio
 namespace
 {
 
-// Batches of this many buffers per call; IOV_MAX is what the kernel takes.
-constexpr std::size_t buffers_per_call_max = IOV_MAX;
+static_assert(step_buffers_max <= IOV_MAX);
 
 error system_error(std::string operation, std::string const &path, int os_errno, std::string message = {})
 {
@@ -32,6 +31,12 @@ error system_error(std::string operation, std::string const &path, int os_errno,
 	e.os_errno = os_errno;
 	e.message = std::move(message);
 	return e;
+}
+
+/// A ring's transfers are the same calls, only not waited for one by one.
+char const *call_name(transfer_direction way)
+{
+	return way == transfer_direction::write ? "pwritev" : "preadv";
 }
 
 int open_retrying(std::string const &path, int flags)
@@ -141,8 +146,8 @@ posix_block_device::posix_block_device(std::string name, device_geometry const &
 	m_buffered.fd = std::move(buffered);
 }
 
-result<std::unique_ptr<posix_block_device>> posix_block_device::open(
-	std::string const &path, std::string name, device_access access, direct_io_mode direct)
+result<std::unique_ptr<posix_block_device>> posix_block_device::open(std::string const &path,
+	std::string name, device_access access, direct_io_mode direct, std::shared_ptr<io_engine_choice> engines)
 {
 	auto const flags = access == device_access::read_write ? O_RDWR : O_RDONLY;
 	unique_fd fd(open_retrying(path, flags));
@@ -157,6 +162,9 @@ result<std::unique_ptr<posix_block_device>> posix_block_device::open(
 	// caches is part of what our flush promises.
 	device->m_buffered.is_dirty = access == device_access::read_write;
 	device->open_direct(path, flags, direct);
+	if (engines)
+		device->m_ring = engines->ring_for(device->m_geometry);
+	device->m_engines = std::move(engines);
 	return device;
 }
 
@@ -217,26 +225,71 @@ void posix_block_device::open_direct(std::string const &path, int flags, direct_
 
 result<void> posix_block_device::read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes)
 {
-	m_buffers.clear();
-	for (auto const &buffer : buffers)
-		m_buffers.push_back({buffer.data, buffer.size_bytes});
-	return transfer(direction::read, offset_bytes);
+	device_read one{buffers, offset_bytes, {}, {}};
+	read_batch({&one, 1});
+	return std::move(one.outcome);
 }
 
 result<void> posix_block_device::write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes)
 {
-	m_buffers.clear();
-	// iovec has no const form; pwritev only reads.
-	for (auto const &buffer : buffers)
-		m_buffers.push_back({const_cast<std::byte *>(buffer.data), buffer.size_bytes});
-	return transfer(direction::write, offset_bytes);
+	device_write one{buffers, offset_bytes, {}, {}};
+	write_batch({&one, 1});
+	return std::move(one.outcome);
 }
 
-result<void> posix_block_device::check_end(
-	direction way, std::uint64_t offset_bytes, std::uint64_t length_bytes)
+void posix_block_device::read_batch(std::span<device_read> batch)
+{
+	perform_batch(transfer_direction::read, batch);
+}
+
+void posix_block_device::write_batch(std::span<device_write> batch)
+{
+	perform_batch(transfer_direction::write, batch);
+}
+
+template <class Transfer>
+void posix_block_device::perform_batch(transfer_direction way, std::span<Transfer> batch)
+{
+	auto const range_of = [](Transfer const &transfer) {
+		byte_range whole{transfer.offset_bytes, 0};
+		for (auto const &buffer : transfer.buffers)
+			whole.length_bytes += buffer.size_bytes;
+		return whole;
+	};
+	m_steps.clear();
+	m_step_buffers.clear();
+	m_step_buffer_counts.clear();
+	std::size_t planned = 0;
+	for (bool is_good = true; is_good && planned < batch.size(); planned += is_good ? 1 : 0) {
+		auto &transfer = batch[planned];
+		m_buffers.clear();
+		// iovec has no const form; pwritev only reads.
+		for (auto const &buffer : transfer.buffers)
+			m_buffers.push_back({const_cast<std::byte *>(buffer.data), buffer.size_bytes});
+		transfer.outcome = plan_steps(way, range_of(transfer), planned);
+		is_good = transfer.outcome.has_value();
+	}
+	perform_steps();
+	std::span<transfer_step const> rest(m_steps);
+	for (std::size_t i = 0; i < planned; ++i) {
+		auto const is_own = [i](transfer_step const &step) { return step.transfer == i; };
+		auto const count = std::find_if_not(rest.begin(), rest.end(), is_own) - rest.begin();
+		auto const own = rest.first(static_cast<std::size_t>(count));
+		rest = rest.subspan(own.size());
+		batch[i].outcome = outcome_of(own, range_of(batch[i]));
+		batch[i].took = {};
+		for (auto const &step : own)
+			batch[i].took = std::max<std::chrono::nanoseconds>(batch[i].took, step.ended - own.front().begun);
+	}
+	for (std::size_t i = planned + 1; i < batch.size(); ++i)
+		batch[i].outcome = make_untried_error(m_name, batch[i].offset_bytes);
+}
+
+result<void> posix_block_device::check_end(transfer_direction way, byte_range const &whole)
 {
 	auto const fits = [&] {
-		return offset_bytes <= m_geometry.size_bytes && length_bytes <= m_geometry.size_bytes - offset_bytes;
+		return whole.offset_bytes <= m_geometry.size_bytes &&
+			whole.length_bytes <= m_geometry.size_bytes - whole.offset_bytes;
 	};
 	if (fits())
 		return {};
@@ -246,67 +299,83 @@ result<void> posix_block_device::check_end(
 	m_geometry.size_bytes = facts->geometry.size_bytes;
 	if (fits())
 		return {};
-	auto e = way == direction::read ? make_io_error("preadv", m_name, offset_bytes, length_bytes, 0)
-									: make_io_error("pwritev", m_name, offset_bytes, length_bytes, ENOSPC);
+	auto const os_errno = way == transfer_direction::read ? 0 : ENOSPC;
+	auto e = make_io_error(call_name(way), m_name, whole.offset_bytes, whole.length_bytes, os_errno);
 	e.message = "beyond the end at " + std::to_string(m_geometry.size_bytes);
 	return e;
 }
 
-result<void> posix_block_device::transfer(direction way, std::uint64_t offset_bytes)
+/// Adds the steps of m_buffers, which are the transfer's.
+result<void> posix_block_device::plan_steps(
+	transfer_direction way, byte_range const &whole, std::size_t transfer)
 {
-	byte_range whole{offset_bytes, 0};
-	for (auto const &buffer : m_buffers)
-		whole.length_bytes += buffer.iov_len;
 	if (whole.length_bytes == 0)
 		return {};
-	if (auto end = check_end(way, offset_bytes, whole.length_bytes); !end)
+	if (auto end = check_end(way, whole); !end)
 		return end;
-	if (!m_direct.fd)
-		return transfer_part_through(m_buffered, way, whole, whole);
-	for (auto const &part : plan_transfer(m_buffers, offset_bytes, m_alignment, m_geometry.size_bytes)) {
-		auto &through = part.is_direct ? m_direct : m_buffered;
-		if (auto done = transfer_part_through(through, way, part.device, whole); !done)
-			return done;
+	auto const add = [&](handle &through, byte_range const &part) {
+		if (way == transfer_direction::write)
+			through.is_dirty = true;
+		clip_buffers(m_buffers, whole.offset_bytes, part, m_clipped);
+		auto position = part.offset_bytes;
+		for (std::span<iovec const> left(m_clipped); !left.empty();) {
+			auto const some = left.first(std::min(left.size(), step_buffers_max));
+			left = left.subspan(some.size());
+			transfer_step step;
+			step.fd = through.fd.number();
+			step.way = way;
+			step.position_bytes = position;
+			step.transfer = transfer;
+			m_steps.push_back(step);
+			m_step_buffers.insert(m_step_buffers.end(), some.begin(), some.end());
+			m_step_buffer_counts.push_back(some.size());
+			for (auto const &buffer : some)
+				position += buffer.iov_len;
+		}
+	};
+	if (!m_direct.fd) {
+		add(m_buffered, whole);
+		return {};
 	}
+	for (auto const &part : plan_transfer(m_buffers, whole.offset_bytes, m_alignment, m_geometry.size_bytes))
+		add(part.is_direct ? m_direct : m_buffered, part.device);
 	return {};
 }
 
-result<void> posix_block_device::transfer_part_through(
-	handle &through, direction way, byte_range const &part, byte_range const &whole)
+void posix_block_device::perform_steps()
 {
-	clip_buffers(m_buffers, whole.offset_bytes, part, m_clipped);
-	if (way == direction::write)
-		through.is_dirty = true;
-	std::span<iovec> left(m_clipped);
-	auto position = part.offset_bytes;
-	while (!left.empty()) {
-		auto const count = static_cast<int>(std::min(left.size(), buffers_per_call_max));
-		auto const offset = static_cast<off_t>(position);
-		auto const moved = way == direction::write
-			? ::pwritev(through.fd.number(), left.data(), count, offset)
-			: ::preadv(through.fd.number(), left.data(), count, offset);
-		if (moved < 0 && errno == EINTR)
-			continue;
-		if (moved <= 0) {
-			auto e = make_io_error(way == direction::write ? "pwritev" : "preadv", m_name, whole.offset_bytes,
-				whole.length_bytes, moved < 0 ? errno : 0);
-			if (position > whole.offset_bytes)
-				e.message = "after " + std::to_string(position - whole.offset_bytes) + " bytes";
-			return e;
-		}
-		auto advance = static_cast<std::uint64_t>(moved);
-		position += advance;
-		while (!left.empty() && advance >= left.front().iov_len) {
-			advance -= left.front().iov_len;
-			left = left.subspan(1);
-		}
-		if (advance > 0) {
-			auto &first = left.front();
-			first.iov_base = static_cast<char *>(first.iov_base) + advance;
-			first.iov_len -= advance;
-		}
+	// Only now does m_step_buffers stay where it is.
+	std::span<iovec> rest(m_step_buffers);
+	for (std::size_t i = 0; i < m_steps.size(); ++i) {
+		m_steps[i].left = rest.first(m_step_buffer_counts[i]);
+		rest = rest.subspan(m_step_buffer_counts[i]);
 	}
-	return {};
+	if (!m_ring || m_steps.size() < 2)
+		return perform_blocking(m_steps);
+	if (auto const used = perform_through(*m_ring, m_steps); !used) {
+		auto e = used.failure();
+		e.device = m_name;
+		m_engines->refuse(e);
+		m_ring.reset();
+	}
+}
+
+/// What became of a transfer, by its steps.
+result<void> posix_block_device::outcome_of(
+	std::span<transfer_step const> steps, byte_range const &whole) const
+{
+	auto const is_not_done = [](transfer_step const &step) { return step.state != step_state::done; };
+	if (std::none_of(steps.begin(), steps.end(), is_not_done))
+		return {};
+	auto const has_failed = [](transfer_step const &step) { return step.state == step_state::failed; };
+	auto const failed = std::find_if(steps.begin(), steps.end(), has_failed);
+	if (failed == steps.end())
+		return make_untried_error(m_name, whole.offset_bytes);
+	auto e = make_io_error(
+		call_name(failed->way), m_name, whole.offset_bytes, whole.length_bytes, failed->os_errno);
+	if (failed->position_bytes > whole.offset_bytes)
+		e.message = "after " + std::to_string(failed->position_bytes - whole.offset_bytes) + " bytes";
+	return e;
 }
 
 result<void> posix_block_device::flush()

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "actors/core/block_device.hpp"
+#include "actors/core/io_engine.hpp"
 #include "actors/core/transfer_plan.hpp"
+#include "actors/core/transfer_step.hpp"
 #include "actors/core/unique_fd.hpp"
 
 #include <cstdint>
@@ -28,6 +30,8 @@ result<device_facts> read_device_facts(int fd, std::string const &path);
 
 /// A block device or regular file behind preadv(2), pwritev(2) and fdatasync(2): at most two descriptors, a
 /// buffered one and, where direct I/O works, one with O_DIRECT. transfer_plan.hpp says which carries what.
+/// With a ring (io_engine.hpp) transfers of several parts go through that, all parts at once; a single call
+/// gains nothing from it.
 ///
 /// Buffers that direct I/O cannot take because of their address or length go through the page cache rather
 /// than through a bounce buffer: our own blocks are page-aligned and extents lie on sectors, so they hardly
@@ -37,9 +41,11 @@ class posix_block_device final : public block_device
 public:
 	/// Opens @p path, which may be /proc/self/fd/N; errors and path() name it as @p name. Never creates,
 	/// truncates or takes exclusive access. Reads a page of the device to learn if direct I/O works; if it
-	/// does not, the handle is buffered and buffered_reason() says why.
+	/// does not, the handle is buffered and buffered_reason() says why. Without @p engines every transfer
+	/// blocks.
 	static result<std::unique_ptr<posix_block_device>> open(std::string const &path, std::string name,
-		device_access access, direct_io_mode direct = direct_io_mode::automatic);
+		device_access access, direct_io_mode direct = direct_io_mode::automatic,
+		std::shared_ptr<io_engine_choice> engines = nullptr);
 
 	device_geometry const &geometry() const override { return m_geometry; }
 	std::string const &path() const override { return m_name; }
@@ -50,6 +56,9 @@ public:
 	/// with ENOSPC. A file that grew meanwhile has its new end.
 	result<void> read_at(std::span<read_buffer const> buffers, std::uint64_t offset_bytes) override;
 	result<void> write_at(std::span<write_buffer const> buffers, std::uint64_t offset_bytes) override;
+	void read_batch(std::span<device_read> batch) override;
+	void write_batch(std::span<device_write> batch) override;
+	std::size_t queue_depth() const override { return m_ring ? m_ring->depth() : 1; }
 	/// Does nothing if nothing was written since the last success. The first flush of a handle that may write
 	/// always asks the device. A failure also drops what the page cache holds, so that later reads show what
 	/// the medium has.
@@ -60,14 +69,15 @@ private:
 		unique_fd fd;
 		bool is_dirty = false; ///< there may be something to flush
 	};
-	enum class direction : std::uint8_t { read, write };
 
 	posix_block_device(std::string name, device_geometry const &geometry, unique_fd buffered);
 	void open_direct(std::string const &path, int flags, direct_io_mode mode);
-	result<void> check_end(direction way, std::uint64_t offset_bytes, std::uint64_t length_bytes);
-	result<void> transfer(direction way, std::uint64_t offset_bytes);
-	result<void> transfer_part_through(
-		handle &through, direction way, byte_range const &part, byte_range const &whole);
+	result<void> check_end(transfer_direction way, byte_range const &whole);
+	template <class Transfer>
+	void perform_batch(transfer_direction way, std::span<Transfer> batch);
+	result<void> plan_steps(transfer_direction way, byte_range const &whole, std::size_t transfer);
+	void perform_steps();
+	result<void> outcome_of(std::span<transfer_step const> steps, byte_range const &whole) const;
 
 	std::string m_name;
 	device_geometry m_geometry;
@@ -76,8 +86,14 @@ private:
 	direct_alignment m_alignment;
 	std::string m_buffered_reason;
 	std::optional<error> m_flush_failure;
-	std::vector<iovec> m_buffers; ///< of the transfer under way
-	std::vector<iovec> m_clipped; ///< of the part under way
+	std::shared_ptr<io_engine_choice> m_engines;
+	std::unique_ptr<io_ring> m_ring; ///< null: every transfer blocks
+	// Of the batch under way; kept for their memory.
+	std::vector<iovec> m_buffers; ///< of the transfer that is planned
+	std::vector<iovec> m_clipped; ///< of the part that is planned
+	std::vector<iovec> m_step_buffers;
+	std::vector<std::size_t> m_step_buffer_counts;
+	std::vector<transfer_step> m_steps;
 };
 
 } // namespace ezio

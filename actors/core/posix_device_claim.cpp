@@ -65,17 +65,18 @@ result<void> file_lock::upgrade(std::string const &path)
 }
 
 posix_device_claim::posix_device_claim(std::string path, device_access access, direct_io_mode direct,
-	unique_fd fd, std::shared_ptr<file_lock> lock)
-	: m_path(std::move(path)), m_access(access), m_direct(direct), m_fd(std::move(fd)),
-	  m_lock(std::move(lock))
+	std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock)
+	: m_path(std::move(path)), m_access(access), m_direct(direct), m_engines(std::move(engines)),
+	  m_fd(std::move(fd)), m_lock(std::move(lock))
 {
 }
 
 result<std::shared_ptr<posix_device_claim>> posix_device_claim::make(std::string path, device_access access,
-	direct_io_mode direct, unique_fd fd, std::shared_ptr<file_lock> lock)
+	direct_io_mode direct, std::shared_ptr<io_engine_choice> engines, unique_fd fd,
+	std::shared_ptr<file_lock> lock)
 {
-	std::shared_ptr<posix_device_claim> claim(
-		new posix_device_claim(std::move(path), access, direct, std::move(fd), std::move(lock)));
+	std::shared_ptr<posix_device_claim> claim(new posix_device_claim(
+		std::move(path), access, direct, std::move(engines), std::move(fd), std::move(lock)));
 	auto const handle = claim->open_handle();
 	if (!handle)
 		return handle.failure();
@@ -87,7 +88,7 @@ result<std::unique_ptr<block_device>> posix_device_claim::open_handle()
 {
 	// A second O_EXCL open would find the claim itself in the way; a plain one does not.
 	auto handle = posix_block_device::open(
-		"/proc/self/fd/" + std::to_string(m_fd.number()), m_path, m_access, m_direct);
+		"/proc/self/fd/" + std::to_string(m_fd.number()), m_path, m_access, m_direct, m_engines);
 	if (!handle)
 		return handle.failure();
 	return std::unique_ptr<block_device>(std::move(handle).value());

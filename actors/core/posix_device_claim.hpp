@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/block_device.hpp"
+#include "actors/core/io_engine.hpp"
 #include "actors/core/unique_fd.hpp"
 
 #include <memory>
@@ -34,9 +35,11 @@ private:
 class posix_device_claim final : public device_claim
 {
 public:
-	/// @p fd is open for @p access (and with O_EXCL on a block device that is written). @p lock may be null.
+	/// @p fd is open for @p access (and with O_EXCL on a block device that is written). @p engines and @p
+	/// lock may be null.
 	static result<std::shared_ptr<posix_device_claim>> make(std::string path, device_access access,
-		direct_io_mode direct, unique_fd fd, std::shared_ptr<file_lock> lock);
+		direct_io_mode direct, std::shared_ptr<io_engine_choice> engines, unique_fd fd,
+		std::shared_ptr<file_lock> lock);
 
 	std::string const &path() const override { return m_path; }
 	device_access access() const override { return m_access; }
@@ -46,12 +49,13 @@ public:
 	std::shared_ptr<file_lock> const &lock() const { return m_lock; }
 
 private:
-	posix_device_claim(std::string path, device_access access, direct_io_mode direct, unique_fd fd,
-		std::shared_ptr<file_lock> lock);
+	posix_device_claim(std::string path, device_access access, direct_io_mode direct,
+		std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock);
 
 	std::string m_path;
 	device_access m_access;
 	direct_io_mode m_direct;
+	std::shared_ptr<io_engine_choice> m_engines;
 	unique_fd m_fd;
 	std::shared_ptr<file_lock> m_lock;
 	device_geometry m_geometry;

@@ -20,6 +20,12 @@ std::uint64_t total_bytes(std::span<Buffer const> buffers)
 	return bytes;
 }
 
+/// Left out by its device because another transfer of the batch failed.
+bool is_untried(result<void> const &outcome)
+{
+	return !outcome && outcome.failure().code == errc::aborted;
+}
+
 } // namespace
 
 result<open_storage *> storage_handles::acquire(std::shared_ptr<storage> const &target)
@@ -92,20 +98,20 @@ std::optional<error> storage_handles::flush_all()
 result<void> storage_handles::read_payload(
 	open_storage &from, byte_range payload, std::span<read_buffer const> buffers)
 {
+	m_read_buffers.clear();
+	m_read_buffer_counts.clear();
+	m_reads.clear();
 	std::size_t index = 0;
 	std::size_t used = 0; // bytes of buffers[index]
-	std::optional<error> failure;
 	from.target->extents().for_each_segment(payload, [&](extent_segment const &segment) {
-		if (failure)
-			return;
-		m_segment.clear();
+		auto const before = m_read_buffers.size();
 		for (auto left = segment.length_bytes; left > 0;) {
 			auto const &buffer = buffers[index];
 			auto const size = std::min<std::uint64_t>(left, buffer.size_bytes - used);
 			if (segment.is_pad)
 				std::memset(buffer.data + used, 0, size);
 			else
-				m_segment.push_back({buffer.data + used, size});
+				m_read_buffers.push_back({buffer.data + used, size});
 			left -= size;
 			used += size;
 			if (used == buffer.size_bytes) {
@@ -115,38 +121,53 @@ result<void> storage_handles::read_payload(
 		}
 		if (segment.is_pad)
 			return;
-		auto const begun = monotonic_clock::now();
-		auto const read = from.device->read_at(m_segment, segment.device_offset_bytes);
-		m_stats.read_latency.record(monotonic_clock::now() - begun);
-		m_stats.read_ops.fetch_add(1, relaxed);
-		if (!read) {
-			m_stats.errors.fetch_add(1, relaxed);
-			failure = read.failure();
-			return;
-		}
-		m_stats.read_bytes.fetch_add(segment.length_bytes, relaxed);
+		m_reads.push_back({{}, segment.device_offset_bytes, {}, {}});
+		m_read_buffer_counts.push_back(m_read_buffers.size() - before);
 	});
-	if (failure)
-		return *std::move(failure);
-	return {};
+	std::span<read_buffer const> rest(m_read_buffers);
+	for (std::size_t i = 0; i < m_reads.size(); ++i) {
+		m_reads[i].buffers = rest.first(m_read_buffer_counts[i]);
+		rest = rest.subspan(m_read_buffer_counts[i]);
+	}
+	from.device->read_batch(m_reads);
+	result<void> first;
+	for (auto const &read : m_reads) {
+		if (is_untried(read.outcome))
+			continue;
+		m_stats.read_latency.record(read.took);
+		m_stats.read_ops.fetch_add(1, relaxed);
+		if (read.outcome) {
+			m_stats.read_bytes.fetch_add(total_bytes(read.buffers), relaxed);
+			continue;
+		}
+		m_stats.errors.fetch_add(1, relaxed);
+		if (first)
+			first = read.outcome;
+	}
+	return first;
 }
 
-result<void> storage_handles::write(
-	open_storage &to, std::span<write_buffer const> buffers, std::uint64_t offset_bytes, bool &is_first)
+std::optional<std::size_t> storage_handles::write(open_storage &to, std::span<device_write> batch)
 {
 	to.is_unsynced = true;
-	auto const begun = monotonic_clock::now();
-	auto const written = to.device->write_at(buffers, offset_bytes);
-	m_stats.write_latency.record(monotonic_clock::now() - begun);
-	m_stats.write_ops.fetch_add(1, relaxed);
-	if (!written) {
+	to.device->write_batch(batch);
+	std::optional<std::size_t> first;
+	for (std::size_t i = 0; i < batch.size(); ++i) {
+		auto const &write = batch[i];
+		if (is_untried(write.outcome))
+			continue;
+		m_stats.write_latency.record(write.took);
+		m_stats.write_ops.fetch_add(1, relaxed);
+		if (write.outcome) {
+			m_stats.write_bytes.fetch_add(total_bytes(write.buffers), relaxed);
+			continue;
+		}
 		m_stats.errors.fetch_add(1, relaxed);
 		to.is_suspect = true;
-		is_first = to.target->fail(written.failure());
-		return written.failure();
+		if (to.target->fail(write.outcome.failure()))
+			first = i;
 	}
-	m_stats.write_bytes.fetch_add(total_bytes(buffers), relaxed);
-	return {};
+	return first;
 }
 
 result<void> storage_handles::counted_flush(block_device &device)

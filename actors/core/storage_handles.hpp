@@ -41,12 +41,13 @@ public:
 	/// Flushes every device that was written to and whose storage has not failed. Returns the first failure.
 	std::optional<error> flush_all();
 
-	/// Reads a stretch of payload into the buffers, which have its length in all: one read for each stretch
-	/// that is contiguous on the device; padding reads as zeros.
+	/// Reads a stretch of payload into the buffers, which have its length in all: one batch with a read for
+	/// each stretch that is contiguous on the device; padding reads as zeros.
 	result<void> read_payload(open_storage &from, byte_range payload, std::span<read_buffer const> buffers);
+	/// Writes a batch, best of no more than the device's queue_depth(). A failure fails the storage. Returns
+	/// the number of the write that was the first to do so, if it is one of these.
+	std::optional<std::size_t> write(open_storage &to, std::span<device_write> batch);
 	/// A failure fails the storage; @p is_first says whether it was the first to do so.
-	result<void> write(
-		open_storage &to, std::span<write_buffer const> buffers, std::uint64_t offset_bytes, bool &is_first);
 	result<void> flush(open_storage &of, bool &is_first);
 
 private:
@@ -54,7 +55,10 @@ private:
 
 	partition_stats &m_stats;
 	std::unordered_map<std::uint64_t, open_storage> m_open;
-	std::vector<read_buffer> m_segment; ///< kept for its memory
+	// Kept for their memory.
+	std::vector<read_buffer> m_read_buffers;
+	std::vector<std::size_t> m_read_buffer_counts;
+	std::vector<device_read> m_reads;
 };
 
 } // namespace ezio

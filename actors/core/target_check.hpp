@@ -3,6 +3,7 @@
 #include "actors/core/block_device.hpp"
 #include "actors/core/block_topology.hpp"
 #include "actors/core/extent_map.hpp"
+#include "actors/core/io_engine.hpp"
 #include "actors/core/result.hpp"
 
 #include <memory>
@@ -48,7 +49,8 @@ public:
 
 struct registry_options {
 	direct_io_mode direct = direct_io_mode::automatic;
-	system_paths paths; ///< where to look for mounts, swap areas and holders
+	std::shared_ptr<io_engine_choice> engines = nullptr; ///< null: every transfer blocks
+	system_paths paths;                                  ///< where to look for mounts, swap areas and holders
 };
 
 /// The registry of real devices and files.

@@ -57,9 +57,11 @@ std::optional<error> write_back::execute()
 	sort_by_offset(m_parts);
 	std::span<write_part const> rest = m_parts;
 	while (!rest.empty()) {
-		auto const count = contiguous_parts(rest);
-		write_group(rest.first(count), first);
-		rest = rest.subspan(count);
+		auto const is_other = [device = rest.front().device](
+								  write_part const &part) { return part.device != device; };
+		auto const count = std::find_if(rest.begin(), rest.end(), is_other) - rest.begin();
+		write_device(rest.first(static_cast<std::size_t>(count)), first);
+		rest = rest.subspan(static_cast<std::size_t>(count));
 	}
 	for (std::size_t i = 0; i < m_records.size(); ++i) {
 		finish(m_records[i]);
@@ -74,32 +76,63 @@ std::optional<error> write_back::execute()
 	return first;
 }
 
-void write_back::write_group(std::span<write_part const> parts, std::optional<error> &first)
+/// As many writes at once as the device can have under way.
+void write_back::write_device(std::span<write_part const> parts, std::optional<error> &first)
 {
 	auto &open = *m_devices[parts.front().device];
-	std::optional<failed_write> failed;
-	if (open.target->has_failed()) {
+	auto const depth = open.device->queue_depth();
+	while (!parts.empty()) {
+		m_groups.clear();
+		while (!parts.empty() && m_groups.size() < depth) {
+			m_groups.push_back(parts.first(contiguous_parts(parts)));
+			parts = parts.subspan(m_groups.back().size());
+		}
+		write_groups(open, m_groups, first);
+	}
+}
+
+void write_back::write_groups(open_storage &open, part_groups groups, std::optional<error> &first)
+{
+	auto const aborted = [&](std::span<write_part const> parts) {
 		auto e = make_error(errc::aborted, "not written, since the target failed before");
 		e.device = open.device->path();
 		e.offset_bytes = parts.front().offset_bytes;
-		failed = failed_write{std::move(e), false, true};
-	} else {
-		m_buffers.clear();
+		fail_group(parts, {std::move(e), false, true});
+	};
+	if (open.target->has_failed()) {
+		std::for_each(groups.begin(), groups.end(), aborted);
+		return;
+	}
+	m_buffers.clear();
+	for (auto const &parts : groups)
 		for (auto const &part : parts)
 			m_buffers.push_back({part.data, part.length_bytes});
-		bool is_first = false;
-		auto const written = m_handles.write(open, m_buffers, parts.front().offset_bytes, is_first);
-		if (!written) {
-			if (!first)
-				first = written.failure();
-			failed = failed_write{written.failure(), is_first, false};
-		}
+	m_writes.clear();
+	std::span<write_buffer const> buffers(m_buffers);
+	for (auto const &parts : groups) {
+		m_writes.push_back({buffers.first(parts.size()), parts.front().offset_bytes, {}, {}});
+		buffers = buffers.subspan(parts.size());
 	}
-	if (!failed)
-		return;
+	auto const first_of_storage = m_handles.write(open, m_writes);
+	for (std::size_t i = 0; i < groups.size(); ++i) {
+		auto const &outcome = m_writes[i].outcome;
+		if (outcome)
+			continue;
+		if (outcome.failure().code == errc::aborted) {
+			aborted(groups[i]);
+			continue;
+		}
+		if (!first)
+			first = outcome.failure();
+		fail_group(groups[i], {outcome.failure(), first_of_storage == i, false});
+	}
+}
+
+void write_back::fail_group(std::span<write_part const> parts, failed_write failed)
+{
 	auto const index = static_cast<std::uint32_t>(m_failures.size());
-	bool const is_aborted = failed->is_aborted;
-	m_failures.push_back(*std::move(failed));
+	bool const is_aborted = failed.is_aborted;
+	m_failures.push_back(std::move(failed));
 	for (auto const &part : parts) {
 		// A block in several places fails with what the device said rather than with what was not tried.
 		auto &failure = m_records[part.record].failure;

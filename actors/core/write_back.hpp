@@ -45,7 +45,11 @@ private:
 		bool is_aborted = false;
 	};
 
-	void write_group(std::span<write_part const> parts, std::optional<error> &first);
+	using part_groups = std::span<std::span<write_part const> const>;
+
+	void write_device(std::span<write_part const> parts, std::optional<error> &first);
+	void write_groups(open_storage &open, part_groups groups, std::optional<error> &first);
+	void fail_group(std::span<write_part const> parts, failed_write failed);
 	void finish(record &r);
 
 	cache_shard &m_cache;
@@ -55,7 +59,9 @@ private:
 	std::vector<open_storage *> m_devices;
 	std::vector<record> m_records;
 	std::vector<write_part> m_parts;
+	std::vector<std::span<write_part const>> m_groups;
 	std::vector<write_buffer> m_buffers;
+	std::vector<device_write> m_writes;
 	std::vector<failed_write> m_failures;
 };
 

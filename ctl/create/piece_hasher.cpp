@@ -280,13 +280,15 @@ result<std::vector<piece_hashes>> hash_pieces(std::string const &source, torrent
 	auto const count = std::clamp(threads, 1U, static_cast<unsigned>(layout.pieces.piece_count()));
 	std::vector<std::unique_ptr<posix_block_device>> devices;
 	std::vector<page_buffer> buffers;
+	bool is_rotational = false;
 	for (unsigned i = 0; i < count; ++i) {
 		auto device = posix_block_device::open(source, source, device_access::read_only);
 		if (!device)
 			return device.failure();
+		is_rotational = (*device)->geometry().is_rotational;
 		devices.push_back(std::move(*device));
 	}
-	auto const shape = shape_for(layout.pieces, devices.front()->geometry().is_rotational, count);
+	auto const shape = shape_for(layout.pieces, is_rotational, count);
 	hash_run run(layout, shape);
 	std::vector<std::jthread> workers;
 	for (unsigned i = 0; i < count; ++i) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,7 +27,8 @@ namespace
 {
 
 constexpr char const *usage =
-	"bench_partition [--size MIB] [--runs N] [--hashers N] [--cache MIB] [--max-partitions N]\n";
+	"bench_partition [--size MIB] [--runs N] [--hashers N] [--cache MIB] [--max-partitions N]\n"
+	"                [--engine threads,uring] [--coalesce KIB,KIB] [--on file,loop]\n";
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint32_t piece_bytes = 4 * mib;
 /// As many jobs as libtorrent hands over between two submit_jobs().
@@ -41,6 +43,18 @@ struct options {
 	std::uint32_t hashers = 1;
 	std::uint32_t cache_mib = 256;
 	std::uint32_t partitions_max = 16;
+	std::vector<std::string> engines{"threads"};
+	std::vector<std::string> coalesce_kib{"1024"};
+	std::vector<std::string> kinds{"file", "loop"};
+};
+
+/// What is measured in turn.
+struct setting {
+	std::string kind;
+	std::string engine;
+	std::uint32_t coalesce_kib = 1024;
+	std::uint32_t partitions = 1;
+	friend auto operator<=>(setting const &, setting const &) = default;
 };
 
 template <class T>
@@ -122,7 +136,7 @@ struct figures {
 class stage
 {
 public:
-	stage(options const &with, block_arena &arena, std::string const &target, std::uint32_t partitions);
+	stage(options const &with, block_arena &arena, std::string const &target, setting const &what);
 	~stage();
 	stage(stage const &) = delete;
 	stage &operator=(stage const &) = delete;
@@ -149,7 +163,7 @@ private:
 	caf::actor_system m_system{m_config};
 	hasher_pool m_hashers{m_system};
 	counting_sink m_sink;
-	std::unique_ptr<device_registry> m_registry = make_device_registry();
+	std::unique_ptr<device_registry> m_registry;
 	std::shared_ptr<storage> m_target;
 	std::vector<std::unique_ptr<partition_stats>> m_stats;
 	std::vector<disk_partition_actor> m_partitions;
@@ -165,9 +179,15 @@ void fill_block(std::byte *bytes, std::uint64_t number, std::uint64_t round)
 	std::memcpy(bytes, words.data(), block_bytes);
 }
 
-stage::stage(options const &with, block_arena &arena, std::string const &target, std::uint32_t partitions)
+stage::stage(options const &with, block_arena &arena, std::string const &target, setting const &what)
 	: m_options(with), m_arena(arena)
 {
+	// A ring that the system refuses would make figures of the other engine.
+	auto const refused = [](error const &why) { throw std::runtime_error(to_string(why)); };
+	registry_options opening;
+	opening.engines =
+		std::make_shared<io_engine_choice>(value_of(io_engine_from_string(what.engine)), refused);
+	m_registry = make_device_registry(std::move(opening));
 	torrent_file_entry whole;
 	whole.name = "0";
 	whole.length_bytes = with.size_mib * mib;
@@ -181,8 +201,10 @@ stage::stage(options const &with, block_arena &arena, std::string const &target,
 	engine_limits limits;
 	// As the daemon: what waits in mailboxes is not part of any share.
 	limits.cache_blocks_max =
-		(arena.capacity_blocks() - arena.capacity_blocks() / 4 - arena.reserve_blocks() / 2) / partitions;
-	for (std::uint32_t i = 0; i < partitions; ++i) {
+		(arena.capacity_blocks() - arena.capacity_blocks() / 4 - arena.reserve_blocks() / 2) /
+		what.partitions;
+	limits.coalesce_bytes = what.coalesce_kib * 1024;
+	for (std::uint32_t i = 0; i < what.partitions; ++i) {
 		m_stats.push_back(std::make_unique<partition_stats>());
 		disk_partition_config own;
 		own.index = i;
@@ -192,7 +214,7 @@ stage::stage(options const &with, block_arena &arena, std::string const &target,
 		own.limits = limits;
 		m_partitions.push_back(m_system.spawn<caf::detached>(disk_partition, own));
 	}
-	m_batches.resize(partitions);
+	m_batches.resize(what.partitions);
 }
 
 stage::~stage()
@@ -396,13 +418,14 @@ double median(std::vector<figures> const &runs, double figures::*field)
 	return *middle;
 }
 
-void print(std::map<std::pair<std::string, std::uint32_t>, std::vector<figures>> const &all)
+void print(std::map<setting, std::vector<figures>> const &all)
 {
-	std::cout << "| on | partitions | ns/message | CPU ns/message | written blocks/s | CPU-s/GiB | "
-				 "blocks/write | read "
-				 "blocks/s | CPU-s/GiB |\n|---|---|---|---|---|---|---|---|---|\n";
+	std::cout << "| on | engine | coalesce KiB | partitions | ns/message | CPU ns/message | written blocks/s "
+				 "| CPU-s/GiB | blocks/write | read blocks/s | CPU-s/GiB |\n"
+				 "|---|---|---|---|---|---|---|---|---|---|---|\n";
 	for (auto const &[key, runs] : all) {
-		std::cout << "| " << key.first << " | " << key.second;
+		std::cout << "| " << key.kind << " | " << key.engine << " | " << key.coalesce_kib << " | "
+				  << key.partitions;
 		std::cout.precision(0);
 		std::cout << std::fixed << " | " << median(runs, &figures::message_ns) << " | "
 				  << median(runs, &figures::message_cpu_ns) << " | " << median(runs, &figures::write_blocks);
@@ -417,6 +440,24 @@ void print(std::map<std::pair<std::string, std::uint32_t>, std::vector<figures>>
 	}
 }
 
+std::uint32_t number_of(std::string const &name, std::string const &word)
+{
+	std::size_t used = 0;
+	auto const value = std::stoul(word, &used);
+	if (used != word.size() || value == 0 || value > 65536)
+		throw std::invalid_argument(name + " takes 1 to 65536");
+	return static_cast<std::uint32_t>(value);
+}
+
+std::vector<std::string> words_of(std::string const &list)
+{
+	std::vector<std::string> found;
+	std::istringstream input(list);
+	for (std::string word; std::getline(input, word, ',');)
+		found.push_back(word);
+	return found;
+}
+
 void run(options const &with)
 {
 	test::temporary_directory const folder;
@@ -424,23 +465,29 @@ void run(options const &with)
 	test::make_sparse_file(file, with.size_mib * mib);
 	auto arena = value_of(block_arena::create(with.cache_mib * 64, with.cache_mib * 64));
 	arena->prefault(arena->capacity_blocks());
-	std::map<std::pair<std::string, std::uint32_t>, std::vector<figures>> all;
+	std::vector<setting> settings;
+	for (std::uint32_t partitions = 1; partitions <= with.partitions_max; partitions *= 2)
+		for (auto const &kind : with.kinds)
+			for (auto const &coalesce : with.coalesce_kib)
+				for (auto const &engine : with.engines)
+					settings.push_back({kind, engine, number_of("--coalesce", coalesce), partitions});
+	std::map<setting, std::vector<figures>> all;
 	std::uint64_t round = 0;
 	std::string why;
 	// The first round only touches memory.
 	for (std::uint32_t number = 0; number <= with.runs; ++number) {
-		for (std::uint32_t partitions = 1; partitions <= with.partitions_max; partitions *= 2) {
-			for (std::string const kind : {"file", "loop"}) {
-				std::unique_ptr<test::loop_device> loop;
-				if (kind == "loop" && (loop = test::loop_device::make(file, why)) == nullptr)
-					continue;
-				stage on(with, *arena, loop ? loop->path() : file, partitions);
-				auto const measured = on.measure(++round);
-				on.stop();
-				verify(file, with.size_mib * mib, round);
-				if (number > 0)
-					all[{kind, partitions}].push_back(measured);
-			}
+		for (auto const &what : settings) {
+			std::unique_ptr<test::loop_device> loop;
+			if (what.kind != "loop" && what.kind != "file")
+				throw std::invalid_argument("--on takes file and loop");
+			if (what.kind == "loop" && (loop = test::loop_device::make(file, why)) == nullptr)
+				continue;
+			stage on(with, *arena, loop ? loop->path() : file, what);
+			auto const measured = on.measure(++round);
+			on.stop();
+			verify(file, with.size_mib * mib, round);
+			if (number > 0)
+				all[what].push_back(measured);
 		}
 	}
 	if (!why.empty())
@@ -455,10 +502,15 @@ options parse(int count, char **words)
 		std::string const name = words[i];
 		if (i + 1 == count)
 			throw std::invalid_argument(name + " needs a value");
-		auto const value = std::stoul(words[i + 1]);
-		if (value == 0 || value > 65536)
-			throw std::invalid_argument(name + " takes 1 to 65536");
-		auto const number = static_cast<std::uint32_t>(value);
+		std::string const word = words[i + 1];
+		if (name == "--engine" || name == "--coalesce" || name == "--on") {
+			auto &list = name == "--engine" ? parsed.engines
+				: name == "--coalesce"      ? parsed.coalesce_kib
+											: parsed.kinds;
+			list = words_of(word);
+			continue;
+		}
+		auto const number = number_of(name, word);
 		if (name == "--size")
 			parsed.size_mib = number;
 		else if (name == "--runs")

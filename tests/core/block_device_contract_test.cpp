@@ -30,6 +30,7 @@ struct device_under_test {
 	std::string path;
 	direct_io_mode direct = direct_io_mode::automatic;
 	std::uint64_t size_bytes = 0;
+	std::shared_ptr<io_engine_choice> engines;
 	std::unique_ptr<fake_device_claim> fake;
 
 	std::unique_ptr<block_device> open(device_access access = device_access::read_write) const
@@ -44,7 +45,7 @@ struct device_under_test {
 	}
 	std::unique_ptr<posix_block_device> open_posix(device_access access = device_access::read_write) const
 	{
-		auto opened = posix_block_device::open(path, path, access, direct);
+		auto opened = posix_block_device::open(path, path, access, direct, engines);
 		if (!opened)
 			FAIL(to_string(opened.failure()));
 		return std::move(opened).value();
@@ -58,6 +59,7 @@ struct device_kind {
 	direct_io_mode direct = direct_io_mode::automatic;
 	std::uint64_t size_bytes = 0;
 	bool is_fake = false;
+	io_engine engine = io_engine::threads;
 };
 
 std::ostream &operator<<(std::ostream &out, device_kind const &kind)
@@ -66,7 +68,7 @@ std::ostream &operator<<(std::ostream &out, device_kind const &kind)
 }
 
 // Sizes that end within a page where the kind allows it.
-std::vector<device_kind> const all_kinds{
+std::vector<device_kind> const kinds_of_devices{
 	{"loop device with sectors of 512", "/dev/shm", 512, direct_io_mode::automatic, 4 * 1024 * 1024 + 512},
 	{"loop device with sectors of 4096", "/dev/shm", 4096, direct_io_mode::automatic, 4 * 1024 * 1024},
 	{"buffered loop device", "/dev/shm", 512, direct_io_mode::off, 4 * 1024 * 1024 + 512},
@@ -74,6 +76,32 @@ std::vector<device_kind> const all_kinds{
 	{"file on disk", "/var/tmp", 0, direct_io_mode::automatic, 4 * 1024 * 1024 + 77},
 	{"file on disk with direct I/O", "/var/tmp", 0, direct_io_mode::on, 4 * 1024 * 1024 + 77},
 };
+
+/// Each with blocking calls and, by its name, through a ring.
+std::vector<device_kind> with_both_engines(std::vector<device_kind> kinds)
+{
+	for (std::size_t i = 0, count = kinds.size(); i < count; ++i) {
+		kinds.push_back(kinds[i]);
+		kinds.back().name += ", io_uring";
+		kinds.back().engine = io_engine::uring;
+	}
+	return kinds;
+}
+
+std::vector<device_kind> const all_kinds = with_both_engines(kinds_of_devices);
+
+/// Null, with a warning, where the system has no rings.
+std::shared_ptr<io_engine_choice> make_engines(io_engine wanted)
+{
+	std::string why;
+	auto engines = std::make_shared<io_engine_choice>(
+		wanted, [&why](error const &refusal) { why = to_string(refusal); });
+	if (!why.empty()) {
+		WARN("skipped: " << why);
+		return nullptr;
+	}
+	return engines;
+}
 
 /// The fake that other tests put in place of a device keeps the same promises.
 std::vector<device_kind> all_kinds_and_the_fake()
@@ -93,6 +121,9 @@ std::unique_ptr<device_under_test> make_device(device_kind const &kind)
 			std::make_shared<fake_disk>(device->path, kind.size_bytes, std::make_shared<fault_plan>()));
 		return device;
 	}
+	device->engines = make_engines(kind.engine);
+	if (!device->engines)
+		return nullptr;
 	device->directory = std::make_unique<temporary_directory>(kind.directory);
 	device->path = device->directory->file("image");
 	device->direct = kind.direct;
@@ -231,6 +262,95 @@ TEST_CASE("a transfer of more buffers than one call takes is complete")
 	REQUIRE_OK(handle->flush());
 	REQUIRE_OK(handle->read_at(reads, 4096 + 512));
 	CHECK(std::memcmp(written.data(), read.data(), part * count) == 0);
+}
+
+TEST_CASE("a batch moves what its transfers would one by one")
+{
+	auto const kind = GENERATE(from_range(all_kinds_and_the_fake()));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	auto const seed = test_seed();
+	INFO("EZIO_TEST_SEED=" << seed);
+	std::mt19937_64 random(seed);
+	std::size_t const slot = 40 * 1024;
+	std::size_t const slots = 90;
+	page_memory const written(slot * slots + 1);
+	page_memory const read(slot * slots + 1);
+	auto const handle = device->open();
+	CHECK(handle->queue_depth() == (kind.engine == io_engine::uring ? 64 : 1));
+	for (int round = 0; round < 10; ++round) {
+		fill(written.data(), slot * slots + 1, random);
+		std::vector<std::size_t> order(slots);
+		for (std::size_t i = 0; i < slots; ++i)
+			order[i] = i;
+		std::shuffle(order.begin(), order.end(), random);
+		std::vector<std::array<write_buffer, 2>> write_buffers(slots);
+		std::vector<std::array<read_buffer, 2>> read_buffers(slots);
+		std::vector<device_write> writes;
+		std::vector<device_read> reads;
+		for (auto const i : order) {
+			// Most of whole pages, some of sectors, some neither.
+			static constexpr std::size_t units[] = {4096, 4096, 512, 1};
+			auto const unit = units[random() % 4];
+			auto const first = random() % (slot / 2 / unit) * unit;
+			auto const second = random() % (slot / 2 / unit) * unit;
+			auto const skewed = i * slot + (random() % 4 == 0 ? 1 : 0);
+			write_buffers[i] = {
+				{{written.data() + skewed, first}, {written.data() + skewed + first, second}}};
+			read_buffers[i] = {{{read.data() + skewed, first}, {read.data() + skewed + first, second}}};
+			writes.push_back({write_buffers[i], i * slot, {}, {}});
+			reads.push_back({read_buffers[i], i * slot, {}, {}});
+		}
+		handle->write_batch(writes);
+		REQUIRE_OK(handle->flush());
+		handle->read_batch(reads);
+		for (std::size_t n = 0; n < slots; ++n) {
+			CAPTURE(round, n);
+			REQUIRE_OK(writes[n].outcome);
+			REQUIRE_OK(reads[n].outcome);
+			for (auto const part : {0, 1}) {
+				auto const &sent = writes[n].buffers[static_cast<std::size_t>(part)];
+				auto const &found = reads[n].buffers[static_cast<std::size_t>(part)];
+				REQUIRE(std::equal(sent.data, sent.data + sent.size_bytes, found.data));
+				if (sent.size_bytes > 0)
+					CHECK((writes[n].took.count() > 0 && reads[n].took.count() > 0));
+			}
+		}
+	}
+}
+
+TEST_CASE("a batch ends with the transfer that fails, and what was before it is done")
+{
+	auto const kind = GENERATE(from_range(all_kinds_and_the_fake()));
+	CAPTURE(kind);
+	auto const device = make_device(kind);
+	if (!device)
+		return;
+	page_memory const memory(8192);
+	std::memset(memory.data(), 1, 8192);
+	auto const handle = device->open();
+	write_buffer const buffer{memory.data(), 8192};
+	auto const beyond = device->size_bytes - 4096;
+	std::vector<device_write> writes;
+	for (auto const offset : {std::uint64_t{0}, beyond, std::uint64_t{65536}})
+		writes.push_back({{&buffer, 1}, offset, {}, {}});
+	handle->write_batch(writes);
+	REQUIRE_OK(writes[0].outcome);
+	REQUIRE_FALSE(writes[1].outcome);
+	CHECK(writes[1].outcome.failure().os_errno == ENOSPC);
+	CHECK(writes[1].outcome.failure().offset_bytes == beyond);
+	REQUIRE_FALSE(writes[2].outcome);
+	CHECK(writes[2].outcome.failure().code == errc::aborted);
+	CHECK(writes[2].outcome.failure().offset_bytes == 65536U);
+
+	page_memory const found(8192);
+	read_buffer const into{found.data(), 8192};
+	REQUIRE_OK(handle->read_at({&into, 1}, 0));
+	CHECK(std::memcmp(found.data(), memory.data(), 8192) == 0);
+	REQUIRE_OK(handle->read_at({&into, 1}, 65536));
+	CHECK(std::memcmp(found.data(), memory.data(), 8192) != 0);
 }
 
 TEST_CASE("a transfer beyond the end names device, offset and length and moves nothing")
@@ -384,6 +504,11 @@ TEST_CASE("a full device tells the whole story, and a failed flush stays failed"
 {
 	// A loop device that promises more than the tmpfs beneath it has.
 	auto const direct = GENERATE(direct_io_mode::automatic, direct_io_mode::off);
+	auto const engine = GENERATE(io_engine::threads, io_engine::uring);
+	CAPTURE(engine == io_engine::uring);
+	auto const engines = make_engines(engine);
+	if (!engines)
+		return;
 	temporary_directory const directory;
 	std::string why;
 	auto const mount = scoped_mount::make("ezio-test", directory.path(), "tmpfs", "size=1m", why);
@@ -398,14 +523,17 @@ TEST_CASE("a full device tells the whole story, and a failed flush stays failed"
 		return;
 	}
 	auto const opened =
-		posix_block_device::open(loop->path(), loop->path(), device_access::read_write, direct);
+		posix_block_device::open(loop->path(), loop->path(), device_access::read_write, direct, engines);
 	REQUIRE(opened);
 	auto &device = *opened.value();
 	std::size_t const size = 2 * 1024 * 1024;
 	page_memory const memory(size);
 	std::memset(memory.data(), 1, size);
-	std::vector<write_buffer> const buffers{{memory.data(), size}};
-	auto const written = device.write_at(buffers, 4096);
+	// Two in one batch, so that a ring has both; the first is more than there is room for.
+	write_buffer const buffer{memory.data(), size};
+	std::vector<device_write> writes{{{&buffer, 1}, 4096, {}, {}}, {{&buffer, 1}, 4096 + size, {}, {}}};
+	device.write_batch(writes);
+	auto const &written = writes[0].outcome;
 	if (direct == direct_io_mode::automatic) {
 		REQUIRE_FALSE(written);
 		auto const &e = written.failure();

@@ -31,8 +31,9 @@ struct script {
 		return l;
 	}
 
-	script() : f(limits(), 64)
+	explicit script(std::size_t queue_depth = 1) : f(limits(), 64)
 	{
+		f.disk->set_queue_depth(queue_depth);
 		s = f.add_storage({{"1000", 100'000, false}, {"80000", 92'000, false}}, piece_bytes);
 	}
 
@@ -95,9 +96,12 @@ struct script {
 
 void sweep(fault f)
 {
+	// As blocking calls do it, and as a queue of transfers may.
+	auto const depth = GENERATE(std::size_t{1}, std::size_t{8});
+	CAPTURE(depth);
 	std::uint64_t call = 0;
 	for (;; ++call) {
-		script run;
+		script run(depth);
 		run.f.faults->at_call(call, f);
 		run.run();
 		INFO("fault at device call " << call);

@@ -260,6 +260,33 @@ TEST_CASE("a failed write fails its whole run, reports the first failure once an
 	CHECK(f.stats.blocks_dirty == 0);
 }
 
+TEST_CASE("writes under way beside a failed one have their own results, and no more are tried")
+{
+	engine_fixture f;
+	f.disk->set_queue_depth(3);
+	auto const s = plain(f);
+	// The queue begins with the third of the batch, and leaves out the first after that failed.
+	f.faults->at_call_of(device_call::write, 0, {fault::kind::fail, EIO, 0});
+	auto const left_out = f.write(s, 0, 0, a);
+	auto const beside = f.write(s, 1, 0, a);
+	std::vector<std::size_t> const bad{f.write(s, 2, 0, a), f.write(s, 2, 1, a)};
+	auto const later = f.write(s, 3, 0, a);
+	f.engine.flush_all();
+	f.done(beside);
+	CHECK(f.disk->bytes(0x100000 + piece_bytes, block_bytes) == repeated(a, block_bytes));
+	CHECK(f.failed(bad[0]).os_errno == EIO);
+	CHECK(f.failed(bad[1]).os_errno == EIO);
+	CHECK(f.sink.answer(bad[0])->is_first_failure);
+	CHECK_FALSE(f.sink.answer(bad[1])->is_first_failure);
+	CHECK(f.failed(later).code == errc::aborted);
+	CHECK(f.failed(left_out).code == errc::aborted);
+	CHECK(f.failed(left_out).message == f.failed(later).message);
+	CHECK(f.calls(device_call::write) == 2);
+	CHECK(f.stats.errors == 1);
+	CHECK(s->has_failed());
+	CHECK(f.failed(f.control(job_kind::sync, s)).os_errno == EIO);
+}
+
 TEST_CASE("a failure of one storage leaves another on the same disk alone")
 {
 	engine_fixture f;

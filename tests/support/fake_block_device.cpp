@@ -18,6 +18,19 @@ std::uint64_t total_bytes(std::span<Buffer const> buffers)
 	return bytes;
 }
 
+template <class Transfer, class Call>
+void perform_queued(std::span<Transfer> batch, Call const &call)
+{
+	bool has_failed = false;
+	for (auto it = batch.rbegin(); it != batch.rend(); ++it) {
+		if (has_failed && it + 1 == batch.rend())
+			it->outcome = make_error(errc::aborted, "left out by the fake device");
+		else
+			it->outcome = call(*it);
+		has_failed = has_failed || !it->outcome;
+	}
+}
+
 } // namespace
 
 std::byte pristine_byte(std::uint64_t offset_bytes)
@@ -182,6 +195,22 @@ result<void> fake_disk::flush()
 			m_durable.begin() + static_cast<std::ptrdiff_t>(write.offset_bytes));
 	m_unsynced.clear();
 	return {};
+}
+
+void fake_block_device::read_batch(std::span<device_read> batch)
+{
+	if (m_queue_depth == 1)
+		return block_device::read_batch(batch);
+	perform_queued(
+		batch, [this](device_read const &read) { return read_at(read.buffers, read.offset_bytes); });
+}
+
+void fake_block_device::write_batch(std::span<device_write> batch)
+{
+	if (m_queue_depth == 1)
+		return block_device::write_batch(batch);
+	perform_queued(
+		batch, [this](device_write const &write) { return write_at(write.buffers, write.offset_bytes); });
 }
 
 result<std::unique_ptr<block_device>> fake_device_claim::open_handle()

@@ -46,6 +46,11 @@ public:
 	void cut_power();
 	std::vector<transfer> operations() const;
 	void forget_operations();
+	/// Of handles opened from then on. With more than 1 a batch is carried out from its last transfer to its
+	/// first, and none beside a failed one is left out: the worst that a queue may do. Not while others use
+	/// it.
+	void set_queue_depth(std::size_t depth) { m_queue_depth = depth; }
+	std::size_t queue_depth() const { return m_queue_depth; }
 	/// Handles open now.
 	std::uint32_t open_handles() const;
 
@@ -67,6 +72,7 @@ private:
 	std::string m_path;
 	device_geometry m_geometry;
 	std::shared_ptr<fault_plan> m_faults;
+	std::size_t m_queue_depth = 1;
 	mutable std::mutex m_mutex; ///< guards all below
 	std::vector<std::byte> m_content;
 	std::vector<std::byte> m_durable;
@@ -94,9 +100,13 @@ public:
 		return m_disk->write(buffers, offset_bytes);
 	}
 	result<void> flush() override { return m_disk->flush(); }
+	std::size_t queue_depth() const override { return m_queue_depth; }
+	void read_batch(std::span<device_read> batch) override;
+	void write_batch(std::span<device_write> batch) override;
 
 private:
 	std::shared_ptr<fake_disk> m_disk;
+	std::size_t m_queue_depth = m_disk->queue_depth();
 };
 
 /// A claim that opens handles on a fake disk.

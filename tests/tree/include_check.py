@@ -12,12 +12,12 @@ import sys
 LIBRARIES = {
     "caf": "CAF", "libtorrent": "libtorrent", "boost": "libtorrent", "zmq.h": "ZeroMQ", "zmq.hpp": "ZeroMQ",
     "zmq_addon.hpp": "ZeroMQ", "spdlog": "spdlog", "fmt": "spdlog", "toml++": "toml++", "nlohmann": "nlohmann",
-    "openssl": "libcrypto", "catch2": "Catch2",
+    "openssl": "libcrypto", "liburing.h": "liburing", "liburing": "liburing", "catch2": "Catch2",
 }
 
 # folder: (ours: folders or single headers, third party)
 LAYERS = {
-    "actors/core": ((), {"libcrypto"}),
+    "actors/core": ((), {"libcrypto", "liburing"}),
     "ctl/wire": (("actors/core/result.hpp", "actors/core/error.hpp"), {"nlohmann"}),
     "config": (("actors/core/result.hpp", "actors/core/error.hpp"), {"toml++"}),
     "actors/bt": (("actors/core", "actors/messages.hpp", "actors/events.hpp"), {"libtorrent", "CAF", "spdlog"}),
@@ -31,6 +31,7 @@ LAYERS = {
 # library: the only files that may include it, where that is narrower than the folder
 CONFINED = {
     "libcrypto": {"actors/core/piece_digest.cpp", "actors/core/sha_openssl.cpp"},
+    "liburing": {"actors/core/io_ring.cpp"},
     "toml++": {"config/toml_tree.cpp"},
     "ZeroMQ": {"ctl/client.cpp", "daemon/control_socket.cpp"},
 }

@@ -38,6 +38,8 @@ class IncludeCheck(unittest.TestCase):
                 ("actors/core/a.cpp", "#include <caf/all.hpp>\n", "CAF"),
                 ("actors/core/a.cpp", '#include "actors/messages.hpp"\n', "may not include actors/messages.hpp"),
                 ("actors/core/a.cpp", "#include <openssl/sha.h>\n", "only actors/core/piece_digest.cpp"),
+                ("actors/core/a.cpp", "#include <liburing.h>\n", "only actors/core/io_ring.cpp"),
+                ("actors/a.cpp", "#include <liburing.h>\n", "liburing"),
                 ("ctl/wire/a.cpp", '#include "actors/core/units.hpp"\n', "ctl/wire may not include"),
                 ("ctl/a.cpp", "#include <zmq.hpp>\n", "only ctl/client.cpp"),
                 ("ctl/a.cpp", "#include <libtorrent/session.hpp>\n", "libtorrent"),
