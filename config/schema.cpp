@@ -129,6 +129,17 @@ constexpr auto rows = std::to_array<schema_row>({
 		.words = "auto on off",
 		.help = "Whether devices are used around the page cache; auto: block devices are, files are not."},
 	{.table = "disk",
+		.key = "io-engine",
+		.type = word,
+		.effect = live,
+		.default_text = "auto",
+		.words = "auto threads uring",
+		.help =
+			"How devices are read and written: threads waits for each transfer, uring has many under way by "
+			"io_uring; auto: uring with direct I/O, threads otherwise. Where the system refuses io_uring all "
+			"are threads. A change is for devices opened from then on, as when a torrent is added or "
+			"resumed."},
+	{.table = "disk",
 		.key = "coalesce-size",
 		.type = size,
 		.effect = live,

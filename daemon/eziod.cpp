@@ -97,6 +97,7 @@ struct eziod::impl {
 	std::atomic<bool> must_stop{false};
 
 	std::unique_ptr<block_arena> arena;
+	std::shared_ptr<io_engine_choice> engines;
 	std::unique_ptr<device_registry> devices;
 	dirty_watermarks watermarks;
 	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
@@ -121,6 +122,7 @@ struct eziod::impl {
 	result<void> start();
 	result<void> start_socket();
 	result<void> make_hashers();
+	result<void> make_devices();
 	void apply_hashing(hash_sizes const &sizes);
 	result<void> start_session();
 	result<void> start_partitions(std::uint32_t count);
@@ -210,6 +212,21 @@ void eziod::impl::apply_hashing(hash_sizes const &sizes)
 	hashers->resize(sizes.hashers);
 }
 
+result<void> eziod::impl::make_devices()
+{
+	auto const engine = io_engine_from_string(config.text("io-engine"));
+	if (!engine)
+		return engine.failure();
+	engines = std::make_shared<io_engine_choice>(*engine, [report = component_log("disk")](error const &why) {
+		report->warn("io_uring is not used, threads wait for each transfer: {}", to_string(why));
+	});
+	registry_options options;
+	options.direct = direct_io_of(config);
+	options.engines = engines;
+	devices = make_device_registry(std::move(options));
+	return {};
+}
+
 result<void> eziod::impl::start_partitions(std::uint32_t count)
 {
 	partition_pool_config own;
@@ -262,6 +279,8 @@ void eziod::impl::start_settings()
 	targets.partitions = [this](std::uint32_t count, disk_sizes const &sizes) {
 		return partitions->resize(count, sizes.limits);
 	};
+	targets.engine = [this](io_engine wanted) { engines->choose(wanted); };
+	targets.engine_in_force = [this] { return engines->in_force(); };
 	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
 	targets.log = set_log_levels;
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
@@ -325,9 +344,9 @@ result<void> eziod::impl::start()
 	if (!made)
 		return made.failure();
 	arena = std::move(*made);
-	registry_options options;
-	options.direct = direct_io_of(config);
-	devices = make_device_registry(options);
+	auto const with_devices = make_devices();
+	if (!with_devices)
+		return with_devices.failure();
 
 	supervisor = system.spawn(ezio::supervisor,
 		supervisor_config{component_log("supervisor"), [this](std::string const &) { ask_to_stop(); }});
@@ -358,8 +377,8 @@ result<void> eziod::impl::start()
 	});
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
-	log->info("control on {}, events on {}, {} partitions, {} hashers", socket->endpoint(),
-		socket->events_endpoint(), partitions->size(), hashers->size());
+	log->info("control on {}, events on {}, {} partitions, {} hashers, I/O by {}", socket->endpoint(),
+		socket->events_endpoint(), partitions->size(), hashers->size(), engines->in_force());
 	return {};
 }
 

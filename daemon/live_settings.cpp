@@ -75,6 +75,12 @@ setting_row live_settings::row_of(schema_row const &row) const
 	shown.allowed = allowed_text(row);
 	shown.is_live = row.effect == setting_effect::live;
 	shown.help = row.help;
+	if (row.key == "io-engine") {
+		auto const used = m_targets.engine_in_force();
+		if (used != shown.effective)
+			shown.effective += " (" + used + ")";
+		return shown;
+	}
 	if (shown.effective != "auto")
 		return shown;
 	if (row.key == "aio-threads")
@@ -155,6 +161,13 @@ result<void> live_settings::apply(config_change const &change, configuration con
 		return m_targets.log(wanted.text("level"), wanted.list("levels"));
 	if (change.table == "hash") {
 		m_targets.hashers(hash_sizes_of(wanted, m_context.on));
+		return {};
+	}
+	if (change.key == "io-engine") {
+		auto const engine = io_engine_from_string(wanted.text("io-engine"));
+		if (!engine)
+			return engine.failure();
+		m_targets.engine(*engine);
 		return {};
 	}
 	if (change.key == "aio-threads") {

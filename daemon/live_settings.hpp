@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/io_engine.hpp"
 #include "actors/core/settings_service.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "actors/events.hpp"
@@ -21,6 +22,10 @@ struct settings_targets {
 	std::function<result<void>(std::uint32_t, disk_sizes const &)> partitions;
 	std::function<void(hash_sizes const &)> hashers;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
+	/// For devices opened from then on.
+	std::function<void(io_engine)> engine;
+	/// What these will use, in words; differs from what was chosen where the system refused.
+	std::function<std::string()> engine_in_force;
 	/// Waits until the session has answered.
 	std::function<result<void>(session_setting const &)> session;
 	std::function<void(event)> publish;

@@ -112,7 +112,7 @@ pex = [true]
 		"f:4: disk.cache-size: 12 is too small (allowed: 64 to 1048576 MiB)",
 		"f:5: disk.prefetch: the value is not of type size (allowed: 0 to 16384 KiB; 0: no reading ahead)",
 		"f:7: disk.prefecth: there is no such key; did you mean 'prefetch'? (allowed: one of: cache-size, "
-		"dirty-limit, aio-threads, direct-io, coalesce-size, coalesce-delay, prefetch)",
+		"dirty-limit, aio-threads, direct-io, io-engine, coalesce-size, coalesce-delay, prefetch)",
 		"f:8: disk.dht: this key stands in the wrong table (allowed: [session])",
 		"f:9: sesion: there is no such table; did you mean 'session'? (allowed: one of: control, log, disk, "
 		"hash, session, libtorrent, torrent)",

@@ -21,6 +21,8 @@ struct fixture {
 	std::vector<std::uint32_t> partitions;
 	std::optional<error> partition_failure;
 	std::vector<hash_sizes> hashers;
+	std::vector<io_engine> engines;
+	std::string engine_in_force = "uring with direct I/O";
 	std::vector<std::string> levels;
 	std::vector<std::string> session;
 	std::vector<std::string> published;
@@ -44,6 +46,8 @@ struct fixture {
 			sizes.push_back(s);
 			return {};
 		};
+		targets.engine = [this](io_engine wanted) { engines.push_back(wanted); };
+		targets.engine_in_force = [this] { return engine_in_force; };
 		targets.hashers = [this](hash_sizes const &hashing) { hashers.push_back(hashing); };
 		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
 			levels.push_back(level);
@@ -176,6 +180,25 @@ TEST_CASE_METHOD(fixture, "partitions follow their setting and share the cache a
 	REQUIRE(settings->set("aio-threads", "auto", false));
 	CHECK(partitions == std::vector<std::uint32_t>{8, 4});
 	CHECK(effective("aio-threads") == "auto (4)");
+}
+
+TEST_CASE_METHOD(fixture, "an I/O engine is chosen live, and what is used instead of it is shown")
+{
+	CHECK(effective("io-engine") == "auto (uring with direct I/O)");
+	auto const change = settings->set("io-engine", "uring", false);
+	REQUIRE(change);
+	CHECK(change->is_active);
+	CHECK(engines == std::vector<io_engine>{io_engine::uring});
+	engine_in_force = "uring";
+	CHECK(effective("io-engine") == "uring");
+	engine_in_force = "threads";
+	CHECK(effective("io-engine") == "uring (threads)");
+	REQUIRE(settings->set("io-engine", "auto", false));
+	CHECK(effective("io-engine") == "auto (threads)");
+	REQUIRE(settings->set("io-engine", "threads", false));
+	CHECK(effective("io-engine") == "threads");
+	CHECK(settings->set("io-engine", "aio", false).failure().code == errc::out_of_range);
+	CHECK(engines.size() == 3);
 }
 
 TEST_CASE_METHOD(fixture, "a change of partitions that does not come about leaves everything as it was")
