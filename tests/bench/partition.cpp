@@ -28,7 +28,7 @@ namespace
 
 constexpr char const *usage =
 	"bench_partition [--size MIB] [--runs N] [--hashers N] [--cache MIB] [--max-partitions N]\n"
-	"                [--engine threads,uring] [--coalesce KIB,KIB] [--on file,loop]\n";
+	"                [--engine threads,uring] [--coalesce KIB,KIB] [--on file,loop,direct] [--folder DIR]\n";
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint32_t piece_bytes = 4 * mib;
 /// As many jobs as libtorrent hands over between two submit_jobs().
@@ -46,6 +46,7 @@ struct options {
 	std::vector<std::string> engines{"threads"};
 	std::vector<std::string> coalesce_kib{"1024"};
 	std::vector<std::string> kinds{"file", "loop"};
+	std::string folder = "/dev/shm"; ///< where the target lies; direct needs a disk
 };
 
 /// What is measured in turn.
@@ -185,6 +186,8 @@ stage::stage(options const &with, block_arena &arena, std::string const &target,
 	// A ring that the system refuses would make figures of the other engine.
 	auto const refused = [](error const &why) { throw std::runtime_error(to_string(why)); };
 	registry_options opening;
+	if (what.kind == "direct")
+		opening.direct = direct_io_mode::on;
 	opening.engines =
 		std::make_shared<io_engine_choice>(value_of(io_engine_from_string(what.engine)), refused);
 	m_registry = make_device_registry(std::move(opening));
@@ -195,6 +198,8 @@ stage::stage(options const &with, block_arena &arena, std::string const &target,
 	target_request request;
 	request.path = target;
 	auto claim = value_of(m_registry->claim(request, "bench", extents));
+	if (what.kind == "direct" && !claim->geometry().is_direct)
+		throw std::runtime_error(target + ": no direct I/O here");
 	m_target = std::make_shared<storage>(storage_id{1}, "bench",
 		piece_geometry{whole.length_bytes, piece_bytes}, std::move(extents), std::move(claim));
 	m_hashers.resize(with.hashers);
@@ -460,7 +465,7 @@ std::vector<std::string> words_of(std::string const &list)
 
 void run(options const &with)
 {
-	test::temporary_directory const folder;
+	test::temporary_directory const folder(with.folder);
 	auto const file = folder.file("target");
 	test::make_sparse_file(file, with.size_mib * mib);
 	auto arena = value_of(block_arena::create(with.cache_mib * 64, with.cache_mib * 64));
@@ -478,8 +483,8 @@ void run(options const &with)
 	for (std::uint32_t number = 0; number <= with.runs; ++number) {
 		for (auto const &what : settings) {
 			std::unique_ptr<test::loop_device> loop;
-			if (what.kind != "loop" && what.kind != "file")
-				throw std::invalid_argument("--on takes file and loop");
+			if (what.kind != "loop" && what.kind != "file" && what.kind != "direct")
+				throw std::invalid_argument("--on takes file, loop and direct");
 			if (what.kind == "loop" && (loop = test::loop_device::make(file, why)) == nullptr)
 				continue;
 			stage on(with, *arena, loop ? loop->path() : file, what);
@@ -508,6 +513,10 @@ options parse(int count, char **words)
 				: name == "--coalesce"      ? parsed.coalesce_kib
 											: parsed.kinds;
 			list = words_of(word);
+			continue;
+		}
+		if (name == "--folder") {
+			parsed.folder = word;
 			continue;
 		}
 		auto const number = number_of(name, word);
