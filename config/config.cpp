@@ -1,5 +1,7 @@
 #include "config/config.hpp"
 
+#include "config/text_checks.hpp"
+
 #include <cstdio>
 #include <cstdlib>
 #include <set>
@@ -197,6 +199,21 @@ std::vector<configuration::relation_fault> configuration::check_relations() cons
 	if (text("endpoint") == text("events-endpoint")) {
 		faults.push_back({"events-endpoint", "endpoint", "'" + text("endpoint") + "' is taken by endpoint",
 			"an endpoint of its own"});
+	}
+	auto const has_secret = !text("curve-secret-key").empty();
+	for (std::string_view const key : {"endpoint", "events-endpoint"}) {
+		if (!has_secret && is_reachable_from_outside(text(key)))
+			faults.push_back(
+				{key, "curve-secret-key", "'" + text(key) + "' would let everybody in who can reach it",
+					"with curve-secret-key and authorized-keys; or ipc:///PATH or tcp://127.0.0.1:PORT"});
+	}
+	if (has_secret != !text("authorized-keys").empty()) {
+		auto const is_secret_missing = !has_secret;
+		faults.push_back({is_secret_missing ? "authorized-keys" : "curve-secret-key",
+			is_secret_missing ? "curve-secret-key" : "authorized-keys",
+			is_secret_missing ? "it counts with curve-secret-key only"
+							  : "without authorized-keys nobody could connect",
+			"both or none"});
 	}
 	std::set<std::string> components;
 	for (auto const &item : list("levels")) {

@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 7> level_names{
 constexpr std::array<std::string_view, 8> component_names{
 	"daemon", "control", "session", "disk", "hash", "events", "stats", "supervisor"};
 
-constexpr std::string_view endpoint_shape = "ipc:///PATH or tcp://127.0.0.1:PORT";
+constexpr std::string_view endpoint_shape =
+	"ipc:///PATH or tcp://ADDRESS:PORT; beyond 127.0.0.1 and [::1] only with curve-secret-key";
 
 // libtorrent keeps rates as a 32-bit number of bytes per second.
 constexpr std::int64_t rate_kib_max = (std::int64_t{1} << 31) / 1024 - 1;
@@ -59,6 +60,26 @@ constexpr auto rows = std::to_array<schema_row>({
 		.check = check_group,
 		.help = "Group of the ipc sockets.",
 		.unset_help = "the daemon's own group"},
+	{.table = "control",
+		.key = "curve-secret-key",
+		.type = string,
+		.effect = restart,
+		.shape = "the absolute path of a file",
+		.check = check_path_or_empty,
+		.help =
+			"The daemon's secret key, made by ezioctl keygen: tcp is then encrypted, and open to the clients "
+			"of authorized-keys only. ipc sockets stay as they are.",
+		.unset_help = "no keys, and no tcp beyond this machine"},
+	{.table = "control",
+		.key = "authorized-keys",
+		.type = string,
+		.effect = restart,
+		.shape = "the absolute path of a file",
+		.check = check_path_or_empty,
+		.help = "Public keys of the clients let in over tcp, one on a line: KEY ROLE NAME, the role being "
+				"full or "
+				"read-only. SIGHUP and ezioctl reload read the file again.",
+		.unset_help = "needed with curve-secret-key"},
 
 	{.table = "log",
 		.key = "level",

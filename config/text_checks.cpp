@@ -108,34 +108,55 @@ result<void> check_ipc_path(std::string_view path)
 	return {};
 }
 
-result<void> check_loopback(std::string_view address)
+bool is_loopback(host_port const &parts)
 {
-	auto const parts = split_host_port(address);
+	auto constexpr loopback_net = 127;
+	if (!parts.is_bracketed) {
+		auto const v4 = ipv4(parts.host);
+		return v4 && v4->front() == loopback_net;
+	}
+	auto const v6 = ipv6(parts.host);
+	return v6 && v6->back() == 1 &&
+		std::all_of(v6->begin(), v6->end() - 1, [](unsigned char b) { return b == 0; });
+}
+
+result<host_port> split_tcp_address(std::string_view address)
+{
+	auto parts = split_host_port(address);
 	if (!parts)
-		return parts.failure();
+		return parts;
 	if (parts->port == 0)
 		return bad("the port must not be 0");
-	auto constexpr loopback_net = 127;
-	auto const v4 = parts->is_bracketed ? std::nullopt : ipv4(parts->host);
-	auto const v6 = parts->is_bracketed ? ipv6(parts->host) : std::nullopt;
-	auto const is_v6_loopback = v6 && v6->back() == 1 &&
-		std::all_of(v6->begin(), v6->end() - 1, [](unsigned char b) { return b == 0; });
-	if ((v4 && v4->front() == loopback_net) || is_v6_loopback)
-		return {};
-	return bad("tcp is offered on loopback addresses only, given in digits");
+	auto const is_every_address = !parts->is_bracketed && parts->host == "*";
+	if (!is_every_address &&
+		!(parts->is_bracketed ? ipv6(parts->host).has_value() : ipv4(parts->host).has_value()))
+		return bad("the address is not given in digits");
+	return parts;
 }
+
+constexpr std::string_view tcp_scheme = "tcp://";
 
 } // namespace
 
 result<void> check_zmq_endpoint(std::string_view text)
 {
 	constexpr std::string_view ipc = "ipc://";
-	constexpr std::string_view tcp = "tcp://";
 	if (text.starts_with(ipc))
 		return check_ipc_path(text.substr(ipc.size()));
-	if (text.starts_with(tcp))
-		return check_loopback(text.substr(tcp.size()));
-	return bad("it starts with neither ipc:// nor tcp://");
+	if (!text.starts_with(tcp_scheme))
+		return bad("it starts with neither ipc:// nor tcp://");
+	auto const parts = split_tcp_address(text.substr(tcp_scheme.size()));
+	if (!parts)
+		return parts.failure();
+	return {};
+}
+
+bool is_reachable_from_outside(std::string_view endpoint)
+{
+	if (!endpoint.starts_with(tcp_scheme))
+		return false;
+	auto const parts = split_tcp_address(endpoint.substr(tcp_scheme.size()));
+	return !parts || !is_loopback(*parts);
 }
 
 result<void> check_listen_address(std::string_view text)

@@ -12,8 +12,11 @@ namespace ezio
 // ("the port is missing"), the caller adds the key and the shape.
 
 /// "ipc:///absolute/path" (at most 107 bytes of path, which is what the kernel takes), or
-/// "tcp://127.0.0.1:PORT" or "tcp://[::1]:PORT": an address of the loopback network in digits.
+/// "tcp://ADDRESS:PORT" with an address in digits or "*" and a port from 1.
 result<void> check_zmq_endpoint(std::string_view text);
+
+/// May other machines connect there? True for all of tcp but the loopback addresses 127.x.x.x and [::1].
+bool is_reachable_from_outside(std::string_view endpoint);
 
 /// "0.0.0.0:6881", "[::]:6881", "eth0:6881": an address in digits or an interface, and a port from 0 (any).
 result<void> check_listen_address(std::string_view text);

@@ -1,5 +1,6 @@
 #include "ctl/client.hpp"
 
+#include "ctl/probe.hpp"
 #include "ctl/wire/protocol.hpp"
 
 #include <zmq.h>
@@ -8,11 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <utility>
 
 namespace ezio::ctl
@@ -35,23 +31,6 @@ struct socket_closer {
 };
 using context_ptr = std::unique_ptr<void, context_closer>;
 using socket_ptr = std::unique_ptr<void, socket_closer>;
-
-class unique_fd
-{
-public:
-	explicit unique_fd(int fd) : m_fd(fd) {}
-	~unique_fd()
-	{
-		if (m_fd >= 0)
-			::close(m_fd);
-	}
-	unique_fd(unique_fd const &) = delete;
-	unique_fd &operator=(unique_fd const &) = delete;
-	int get() const { return m_fd; }
-
-private:
-	int m_fd;
-};
 
 class message
 {
@@ -78,13 +57,6 @@ error zmq_failure(char const *operation, std::string const &endpoint)
 		make_error(number == EINVAL || number == EPROTONOSUPPORT ? errc::invalid_argument : errc::internal,
 			std::string(zmq_strerror(number)));
 	e.operation = std::string(operation) + " " + endpoint;
-	return e;
-}
-
-error no_daemon(errc code, std::string const &endpoint, std::string const &why, int os_errno = 0)
-{
-	auto e = make_error(code, "no daemon at " + endpoint + ": " + why);
-	e.os_errno = os_errno;
 	return e;
 }
 
@@ -135,6 +107,99 @@ result<void> set_option(void *socket, int option, int value, std::string const &
 	return {};
 }
 
+result<void> set_text(void *socket, int option, std::string const &value, std::string const &endpoint)
+{
+	if (zmq_setsockopt(socket, option, value.data(), value.size()) != 0)
+		return zmq_failure("zmq_setsockopt", endpoint);
+	return {};
+}
+
+result<void> set_keys(void *socket, daemon_endpoint const &to)
+{
+	auto const keys = read_curve_keys(to);
+	if (!keys)
+		return keys.failure();
+	if (!*keys)
+		return {};
+	auto const &[own, server_key] = **keys;
+	if (auto const done = set_text(socket, ZMQ_CURVE_SERVERKEY, server_key, to.url); !done)
+		return done;
+	if (auto const done = set_text(socket, ZMQ_CURVE_PUBLICKEY, own.public_key, to.url); !done)
+		return done;
+	return set_text(socket, ZMQ_CURVE_SECRETKEY, own.secret_key, to.url);
+}
+
+error refused_handshake(daemon_endpoint const &to)
+{
+	std::string const reasons = to.key_path
+		? "it may not know this client's key, --server-key may not be its key, or it uses no keys"
+		: "it may let in only clients with a key; see --key and --server-key";
+	return make_error(errc::denied,
+		"the daemon at " + to.url + " ends the connection without a word: " + reasons +
+			"; its log says more");
+}
+
+constexpr int handshake_failures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+	ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+/// ZeroMQ connects again by itself; once may be a daemon that just stops.
+constexpr int handshakes_max = 3;
+constexpr char const *monitor_endpoint = "inproc://handshake";
+
+/// Waits until the daemon has let us in. ZeroMQ itself says nothing of a refusal, it tries for ever.
+result<void> await_handshake(void *monitor, daemon_endpoint const &to, clock::time_point deadline,
+	std::atomic<bool> const &interrupted)
+{
+	for (int failed = 0; failed < handshakes_max;) {
+		auto const is_readable = wait_readable(monitor, deadline, interrupted);
+		if (!is_readable)
+			return is_readable.failure();
+		if (!*is_readable)
+			return failed > 0 ? refused_handshake(to)
+							  : make_error(errc::timed_out,
+									"the daemon at " + to.url + " did not complete the handshake in time");
+		auto const frames = receive(monitor, to.url);
+		if (!frames)
+			return frames.failure();
+		std::uint16_t event = 0;
+		if (frames->front().size() < sizeof event)
+			return make_error(errc::internal, "a monitor's event is too short");
+		std::memcpy(&event, frames->front().data(), sizeof event);
+		if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+			return {};
+		// ZeroMQ does not try again where the other side wants keys and we have none, or the other way round.
+		if (event != ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+			break;
+		++failed;
+	}
+	return refused_handshake(to);
+}
+
+/// Connects; over tcp until the daemon has let us in.
+result<void> connect(void *context, void *socket, daemon_endpoint const &to, clock::time_point deadline,
+	std::atomic<bool> const &interrupted)
+{
+	auto const is_tcp = to.url.starts_with("tcp://");
+	socket_ptr monitor;
+	if (is_tcp) {
+		auto const keyed = set_keys(socket, to);
+		if (!keyed)
+			return keyed.failure();
+		if (zmq_socket_monitor(
+				socket, monitor_endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | handshake_failures) != 0)
+			return zmq_failure("zmq_socket_monitor", to.url);
+		monitor.reset(zmq_socket(context, ZMQ_PAIR));
+		if (!monitor || zmq_connect(monitor.get(), monitor_endpoint) != 0)
+			return zmq_failure("monitor", to.url);
+	}
+	if (zmq_connect(socket, to.url.c_str()) != 0)
+		return zmq_failure("connect", to.url);
+	if (!is_tcp)
+		return {};
+	auto const let_in = await_handshake(monitor.get(), to, deadline, interrupted);
+	zmq_socket_monitor(socket, nullptr, 0);
+	return let_in;
+}
+
 result<void> set_limits(void *socket, std::int64_t message_bytes_max, std::string const &endpoint)
 {
 	if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) != 0)
@@ -142,108 +207,7 @@ result<void> set_limits(void *socket, std::int64_t message_bytes_max, std::strin
 	return set_option(socket, ZMQ_LINGER, 0, endpoint);
 }
 
-result<void> probe_ipc(std::string const &endpoint, std::string const &path)
-{
-	::sockaddr_un address{};
-	address.sun_family = AF_UNIX;
-	if (path.empty() || path.size() >= sizeof address.sun_path)
-		return make_error(errc::invalid_argument,
-			"endpoint " + endpoint + ": the path must have 1 to " +
-				std::to_string(sizeof address.sun_path - 1) + " characters");
-	std::memcpy(address.sun_path, path.data(), path.size());
-	auto size = static_cast<::socklen_t>(sizeof address);
-	if (path.front() == '@') {
-		address.sun_path[0] = '\0';
-		size = static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + path.size());
-	}
-	unique_fd const fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-	if (fd.get() < 0)
-		return no_daemon(errc::internal, endpoint, "cannot make a socket", errno);
-	if (::connect(fd.get(), reinterpret_cast<::sockaddr *>(&address), size) == 0)
-		return {};
-	switch (auto const failure = errno; failure) {
-	case EAGAIN: // it listens and is busy
-	case EINTR:
-	case EINPROGRESS:
-		return {};
-	case ENOENT:
-	case ENOTDIR:
-		return no_daemon(errc::unreachable, endpoint,
-			"there is no such socket; check that eziod runs and that its control.endpoint is this one",
-			failure);
-	case ECONNREFUSED:
-		return no_daemon(errc::unreachable, endpoint,
-			"the socket is there but nobody listens; eziod has died or is just starting", failure);
-	case EACCES:
-	case EPERM:
-		return no_daemon(errc::denied, endpoint,
-			"access denied; run as root or as a user to whom the socket's owner and mode give access",
-			failure);
-	default:
-		return no_daemon(errc::unreachable, endpoint, "connect", failure);
-	}
-}
-
-error connect_tcp(::addrinfo const &address, std::string const &endpoint, clock::time_point deadline)
-{
-	unique_fd const fd(
-		::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol));
-	if (fd.get() < 0)
-		return no_daemon(errc::unreachable, endpoint, "cannot make a socket", errno);
-	int failure = ::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
-	while (failure == EINPROGRESS || failure == EINTR) {
-		::pollfd item{fd.get(), POLLOUT, 0};
-		auto const ready = ::poll(&item, 1, milliseconds_left(deadline));
-		if (ready == 0 && clock::now() >= deadline) {
-			failure = ETIMEDOUT;
-		} else if (ready > 0) {
-			::socklen_t size = sizeof failure;
-			if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
-				failure = errno;
-		} else if (ready < 0 && errno != EINTR) {
-			failure = errno;
-		}
-	}
-	return no_daemon(errc::unreachable, endpoint,
-		"check the address, that eziod runs there and that no firewall is between", failure);
-}
-
-result<void> probe_tcp(std::string const &endpoint, std::string address, clock::time_point deadline)
-{
-	auto const colon = address.rfind(':');
-	if (colon == std::string::npos || colon == 0 || colon + 1 == address.size())
-		return make_error(errc::invalid_argument, "endpoint " + endpoint + ": expected tcp://HOST:PORT");
-	auto host = address.substr(0, colon);
-	auto const port = address.substr(colon + 1);
-	if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-		host = host.substr(1, host.size() - 2);
-	::addrinfo hints{};
-	hints.ai_socktype = SOCK_STREAM;
-	::addrinfo *found = nullptr;
-	auto const status = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-	if (status != 0)
-		return no_daemon(errc::unreachable, endpoint, ::gai_strerror(status));
-	std::unique_ptr<::addrinfo, void (*)(::addrinfo *)> const addresses(found, ::freeaddrinfo);
-	error last;
-	for (auto const *candidate = found; candidate != nullptr; candidate = candidate->ai_next) {
-		last = connect_tcp(*candidate, endpoint, deadline);
-		if (last.os_errno == 0)
-			return {};
-	}
-	return last;
-}
-
 } // namespace
-
-result<void> probe_endpoint(std::string const &endpoint, clock::time_point deadline)
-{
-	if (endpoint.starts_with("ipc://"))
-		return probe_ipc(endpoint, endpoint.substr(6));
-	if (endpoint.starts_with("tcp://"))
-		return probe_tcp(endpoint, endpoint.substr(6), deadline);
-	return make_error(
-		errc::invalid_argument, "endpoint \"" + endpoint + "\": expected ipc://PATH or tcp://HOST:PORT");
-}
 
 struct client::state {
 	std::string endpoint;
@@ -259,8 +223,9 @@ client &client::operator=(client &&) noexcept = default;
 client::~client() = default;
 
 result<client> client::open(
-	std::string const &endpoint, clock::time_point deadline, std::atomic<bool> const &interrupted)
+	daemon_endpoint const &daemon, clock::time_point deadline, std::atomic<bool> const &interrupted)
 {
+	auto const &endpoint = daemon.url;
 	auto const probed = probe_endpoint(endpoint, deadline);
 	if (!probed)
 		return probed.failure();
@@ -276,8 +241,9 @@ result<client> client::open(
 	auto const limited = set_limits(s->socket.get(), wire::reply_bytes_max, endpoint);
 	if (!limited)
 		return limited.failure();
-	if (zmq_connect(s->socket.get(), endpoint.c_str()) != 0)
-		return zmq_failure("connect", endpoint);
+	auto const connected = connect(s->context.get(), s->socket.get(), daemon, deadline, interrupted);
+	if (!connected)
+		return connected.failure();
 	return client(std::move(s));
 }
 
@@ -328,8 +294,10 @@ event_stream::event_stream(event_stream &&) noexcept = default;
 event_stream &event_stream::operator=(event_stream &&) noexcept = default;
 event_stream::~event_stream() = default;
 
-result<event_stream> event_stream::open(std::string const &endpoint, std::atomic<bool> const &interrupted)
+result<event_stream> event_stream::open(
+	daemon_endpoint const &daemon, clock::time_point deadline, std::atomic<bool> const &interrupted)
 {
+	auto const &endpoint = daemon.url;
 	auto s = std::make_unique<state>();
 	s->endpoint = endpoint;
 	s->interrupted = &interrupted;
@@ -348,8 +316,9 @@ result<event_stream> event_stream::open(std::string const &endpoint, std::atomic
 		return roomy.failure();
 	if (zmq_setsockopt(s->socket.get(), ZMQ_SUBSCRIBE, "", 0) != 0)
 		return zmq_failure("subscribe", endpoint);
-	if (zmq_connect(s->socket.get(), endpoint.c_str()) != 0)
-		return zmq_failure("connect", endpoint);
+	auto const connected = connect(s->context.get(), s->socket.get(), daemon, deadline, interrupted);
+	if (!connected)
+		return connected.failure();
 	return event_stream(std::move(s));
 }
 

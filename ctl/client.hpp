@@ -1,12 +1,13 @@
 #pragma once
 
 #include "actors/core/result.hpp"
+#include "ctl/curve.hpp"
+#include "ctl/probe.hpp"
 #include "ctl/wire/codec.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,20 +16,14 @@
 namespace ezio::ctl
 {
 
-using clock = std::chrono::steady_clock;
-
-/// Is somebody listening there? Answers at once for ipc (errors: unreachable, denied, and what to check) and
-/// until @p deadline for tcp; other transports are taken on trust. errc::invalid_argument for an endpoint
-/// that cannot be.
-result<void> probe_endpoint(std::string const &endpoint, clock::time_point deadline);
-
 /// A connection to one daemon for requests, one at a time. Used by one thread.
 class client
 {
 public:
-	/// Probes and connects. @p interrupted is looked at while waiting, at least five times a second.
+	/// Probes and connects; over tcp until the daemon has let us in. errc::denied if it does not. @p
+	/// interrupted is looked at while waiting, at least five times a second.
 	static result<client> open(
-		std::string const &endpoint, clock::time_point deadline, std::atomic<bool> const &interrupted);
+		daemon_endpoint const &daemon, clock::time_point deadline, std::atomic<bool> const &interrupted);
 	client(client &&) noexcept;
 	client &operator=(client &&) noexcept;
 	~client();
@@ -48,7 +43,9 @@ private:
 class event_stream
 {
 public:
-	static result<event_stream> open(std::string const &endpoint, std::atomic<bool> const &interrupted);
+	/// Connects, as client::open does, but does not probe.
+	static result<event_stream> open(
+		daemon_endpoint const &daemon, clock::time_point deadline, std::atomic<bool> const &interrupted);
 	event_stream(event_stream &&) noexcept;
 	event_stream &operator=(event_stream &&) noexcept;
 	~event_stream();

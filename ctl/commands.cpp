@@ -11,8 +11,10 @@ namespace ezio::ctl
 namespace
 {
 
-constexpr std::array<option_info, 5> globals{{
+constexpr std::array<option_info, 7> globals{{
 	{"--endpoint", "", "URL", false, "the daemon; else EZIO_ENDPOINT, else ipc:///run/ezio/control.sock"},
+	{"--key", "", "FILE", false, "this client's secret key, for tcp; else EZIO_KEY; see keygen"},
+	{"--server-key", "", "KEY|FILE", false, "the daemon's public key, for tcp; else EZIO_SERVER_KEY"},
 	{"--timeout", "", "SEC", false,
 		"give up after so long; default 15 s a request, 75 s for add; wait and "
 		"events wait for ever"},
@@ -73,6 +75,13 @@ constexpr std::array<option_info, 9> create_options_table{{
 	{"--allow-mounted", "", "", false, "read the source although it is mounted for writing"},
 }};
 
+constexpr std::array<option_info, 3> keygen_options{{
+	{"--output", "-o", "BASE", false,
+		"writes BASE.key and BASE.pub; default: ezio, in the working directory"},
+	{"--name", "", "NAME", false, "the name in the printed line; default: the last part of BASE"},
+	{"--role", "", "ROLE", false, "the role in the printed line: full or read-only; default: read-only"},
+}};
+
 constexpr std::string_view selector_details =
 	"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\".";
 
@@ -108,6 +117,10 @@ constexpr auto table = std::to_array<command_info>({
 		"make a torrent of a block device, an image or partclone's torrent.info", ""},
 	{"inspect", "FILE", 1, 1, {}, "show what a torrent file covers and what is wrong with it",
 		"Exit status 3 if eziod would not accept it."},
+	{"keygen", "", 0, 0, keygen_options, "make a pair of keys for tcp and print the line that lets it in",
+		"For a client: keep BASE.key, add the line to the daemon's control.authorized-keys, reload. For a "
+		"daemon: "
+		"BASE.key is control.curve-secret-key, and what is in BASE.pub is its clients' --server-key."},
 	{"shutdown", "", 0, 0, {}, "stop the daemon: data written and flushed first", ""},
 	{"version", "", 0, 0, {}, "print versions of client and daemon", ""},
 	{"ping", "", 0, 0, {}, "ask whether the daemon answers", ""},

@@ -1,11 +1,12 @@
 #pragma once
 
+#include "ctl/curve.hpp"
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
-#include <string>
 
 namespace ezio::ctl
 {
@@ -21,7 +22,7 @@ struct console {
 
 /// The global options, with the environment and the defaults behind them.
 struct global_settings {
-	std::string endpoint;
+	daemon_endpoint endpoint;
 	std::optional<std::chrono::duration<double>> timeout;
 	bool is_json = false;
 	bool use_colour = false; ///< on standard output

@@ -17,7 +17,7 @@ std::string reachable_events_endpoint(std::string_view control, std::string_view
 	return std::string(control.substr(0, control_colon)) + std::string(events.substr(colon));
 }
 
-result<event_stream> subscribe(client &connection, std::string const &control_endpoint,
+result<event_stream> subscribe(client &connection, daemon_endpoint const &control,
 	std::atomic<bool> const &interrupted, clock::time_point deadline)
 {
 	auto const version = connection.call("version", nlohmann::json::object(), deadline);
@@ -27,8 +27,9 @@ result<event_stream> subscribe(client &connection, std::string const &control_en
 	if (found == version->end() || !found->is_string() || found->get_ref<std::string const &>().empty())
 		return make_error(errc::unsupported,
 			"this daemon publishes no events; control.events-endpoint is empty in its configuration");
-	return event_stream::open(
-		reachable_events_endpoint(control_endpoint, found->get_ref<std::string const &>()), interrupted);
+	auto to = control;
+	to.url = reachable_events_endpoint(control.url, found->get_ref<std::string const &>());
+	return event_stream::open(to, deadline, interrupted);
 }
 
 } // namespace ezio::ctl

@@ -48,6 +48,10 @@ int main(int argc, char **argv)
 	ezio::ctl::environment env;
 	if (auto const endpoint = variable("EZIO_ENDPOINT"); !endpoint.empty())
 		env.endpoint = endpoint;
+	if (auto const key = variable("EZIO_KEY"); !key.empty())
+		env.key = key;
+	if (auto const key = variable("EZIO_SERVER_KEY"); !key.empty())
+		env.server_key = key;
 	env.no_color = !variable("NO_COLOR").empty() || variable("TERM") == "dumb";
 
 	ezio::ctl::console const io{

@@ -152,6 +152,7 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"wait", run_wait},
 	{"create", run_create},
 	{"inspect", run_inspect},
+	{"keygen", run_keygen},
 	{"shutdown", run_shutdown},
 	{"version", run_version},
 	{"ping", run_ping},
@@ -160,7 +161,13 @@ constexpr auto handlers = std::to_array<handler_entry>({
 result<global_settings> read_globals(invocation const &line, environment const &env, console const &io)
 {
 	global_settings settings;
-	settings.endpoint = line.value("--endpoint").value_or(env.endpoint.value_or(wire::default_endpoint));
+	settings.endpoint.url = line.value("--endpoint").value_or(env.endpoint.value_or(wire::default_endpoint));
+	settings.endpoint.key_path = line.value("--key");
+	if (!settings.endpoint.key_path)
+		settings.endpoint.key_path = env.key;
+	settings.endpoint.server_key = line.value("--server-key");
+	if (!settings.endpoint.server_key)
+		settings.endpoint.server_key = env.server_key;
 	auto const timeout = line.seconds("--timeout");
 	if (!timeout)
 		return timeout.failure();

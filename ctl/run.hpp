@@ -19,8 +19,10 @@ namespace ezio::ctl
 
 /// The parts of the environment that count. Read once, in main.
 struct environment {
-	std::optional<std::string> endpoint; ///< EZIO_ENDPOINT
-	bool no_color = false;               ///< NO_COLOR is set and not empty, or TERM is "dumb"
+	std::optional<std::string> endpoint;   ///< EZIO_ENDPOINT
+	std::optional<std::string> key;        ///< EZIO_KEY
+	std::optional<std::string> server_key; ///< EZIO_SERVER_KEY
+	bool no_color = false;                 ///< NO_COLOR is set and not empty, or TERM is "dumb"
 };
 
 /// Runs one command line and reports its failure. Never throws; the number is the exit status.
@@ -65,5 +67,6 @@ handler_result run_wait(command_context const &context);
 handler_result run_add(command_context const &context);
 handler_result run_create(command_context const &context);
 handler_result run_inspect(command_context const &context);
+handler_result run_keygen(command_context const &context);
 
 } // namespace ezio::ctl

@@ -2,20 +2,18 @@
 
 #include "ctl/wire/codec.hpp"
 #include "ctl/wire/protocol.hpp"
+#include "daemon/control_outbox.hpp"
 #include "daemon/log_setup.hpp"
-#include "actors/core/unique_fd.hpp"
 #include "daemon/wire_convert.hpp"
+#include "daemon/zap.hpp"
+#include "daemon/zmq_socket.hpp"
 
-#include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <zmq.h>
 
 #include <array>
 #include <cerrno>
-#include <deque>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,154 +24,48 @@ namespace ezio
 namespace
 {
 
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
 constexpr int linger_ms = 1000;
 constexpr int router_receive_max = 64; // a request may have 24 MiB
 constexpr int router_send_max = 1000;
 constexpr int events_send_max = 100'000;
+constexpr int keepalive_idle_seconds = 60;
 constexpr std::size_t frames_max = 3;
+constexpr auto bind_again_after = 20ms;
+constexpr std::size_t bind_attempts_until_logged = 250;
+/// Somebody who tries keys shall not fill the disk with log lines.
+constexpr auto refusals_logged_each = 10s;
+constexpr char const *zap_endpoint = "inproc://zeromq.zap.01";
 
-struct context_closer {
-	void operator()(void *context) const { zmq_ctx_term(context); }
-};
-struct socket_closer {
-	void operator()(void *socket) const { zmq_close(socket); }
-};
-using owned_context = std::unique_ptr<void, context_closer>;
-using owned_socket = std::unique_ptr<void, socket_closer>;
-
-error zmq_error(char const *operation, std::string const &endpoint, int number)
+bool is_tcp(std::string const &endpoint)
 {
-	auto e = make_error(errc::io_error, zmq_strerror(number));
-	e.operation = operation;
-	e.device = endpoint;
-	if (number < ZMQ_HAUSNUMERO)
-		e.os_errno = number;
-	return e;
+	return endpoint.starts_with("tcp://");
 }
 
-/// Whom a reply goes to.
-struct return_address {
-	std::string identity;
-	bool has_delimiter = false;
-};
-
-struct queued_reply {
-	return_address to;
-	nlohmann::json id;
-	control_reply reply;
-};
-
-struct queued_event {
-	std::uint64_t sequence = 0;
-	event what;
-};
-
-/// Where other threads leave what the socket's thread shall send. Outlives the socket as long as an answer is
-/// outstanding.
-class outbox
+/// From here on whoever connects to the socket must show a key.
+result<void> demand_keys(void *socket, std::string const &secret_key)
 {
-public:
-	static result<std::shared_ptr<outbox>> create()
-	{
-		unique_fd fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-		if (!fd)
-			return zmq_error("eventfd", {}, errno);
-		return std::make_shared<outbox>(std::move(fd));
-	}
-	explicit outbox(unique_fd fd) : m_event_fd(std::move(fd)) {}
-
-	void add(queued_reply reply)
-	{
-		{
-			std::lock_guard const lock(m_mutex);
-			m_replies.push_back(std::move(reply));
-		}
-		wake();
-	}
-
-	void add(queued_event e)
-	{
-		{
-			std::lock_guard const lock(m_mutex);
-			if (m_events.size() == control_events_max)
-				m_events.pop_front();
-			m_events.push_back(std::move(e));
-		}
-		wake();
-	}
-
-	void close()
-	{
-		{
-			std::lock_guard const lock(m_mutex);
-			m_is_closed = true;
-		}
-		wake();
-	}
-
-	struct content {
-		std::deque<queued_reply> replies;
-		std::deque<queued_event> events;
-		bool is_closed = false;
-	};
-	content take()
-	{
-		std::uint64_t count = 0;
-		// EAGAIN means that nothing new came, which is fine.
-		while (read(m_event_fd.number(), &count, sizeof count) < 0 && errno == EINTR) {
-		}
-		content taken;
-		std::lock_guard const lock(m_mutex);
-		std::swap(taken.replies, m_replies);
-		std::swap(taken.events, m_events);
-		taken.is_closed = m_is_closed;
-		return taken;
-	}
-
-	int event_fd() const { return m_event_fd.number(); }
-
-private:
-	void wake() const
-	{
-		std::uint64_t const one = 1;
-		// EAGAIN means that the counter is full: the thread will wake anyway.
-		while (write(m_event_fd.number(), &one, sizeof one) < 0 && errno == EINTR) {
-		}
-	}
-
-	unique_fd m_event_fd;
-	std::mutex m_mutex;
-	std::deque<queued_reply> m_replies; ///< guarded by m_mutex
-	std::deque<queued_event> m_events;  ///< guarded by m_mutex
-	bool m_is_closed = false;           ///< guarded by m_mutex
-};
-
-result<void> set_option(void *socket, int option, int value)
-{
-	if (zmq_setsockopt(socket, option, &value, sizeof value) != 0)
-		return zmq_error("zmq_setsockopt", {}, zmq_errno());
-	return {};
-}
-
-result<owned_socket> make_socket(void *context, int type, std::vector<std::pair<int, int>> const &options)
-{
-	owned_socket socket(::zmq_socket(context, type));
-	if (!socket)
-		return zmq_error("zmq_socket", {}, zmq_errno());
-	for (auto const &[option, value] : options) {
-		auto const set = set_option(socket.get(), option, value);
-		if (!set)
-			return set.failure();
-	}
-	return socket;
+	if (auto const done = set_option(socket, ZMQ_CURVE_SERVER, 1); !done)
+		return done;
+	if (auto const done = set_option(socket, ZMQ_CURVE_SECRETKEY, secret_key); !done)
+		return done;
+	return set_option(socket, ZMQ_ZAP_DOMAIN, std::string("ezio"));
 }
 
 /// Binds and, for ipc, sees to the file; answers the endpoint as bound.
-result<std::string> bind_guarded(void *socket, std::string const &endpoint, ipc_access const &access)
+result<std::string> bind_guarded(
+	void *socket, std::string const &endpoint, control_socket_config const &config)
 {
-	auto const allowed = check_endpoint(endpoint);
+	auto const allowed = check_endpoint(endpoint, config.curve.has_value());
 	if (!allowed)
 		return allowed.failure();
+	if (is_tcp(endpoint) && config.curve) {
+		auto const guarded = demand_keys(socket, config.curve->secret_key);
+		if (!guarded)
+			return guarded.failure();
+	}
 	auto const path = ipc_path_of(endpoint);
 	if (!path.empty()) {
 		auto const prepared = prepare_ipc_path(path);
@@ -188,7 +80,7 @@ result<std::string> bind_guarded(void *socket, std::string const &endpoint, ipc_
 	if (bound != 0)
 		return zmq_error("bind", endpoint, number);
 	if (!path.empty()) {
-		auto const guarded = guard_ipc_path(path, access);
+		auto const guarded = guard_ipc_path(path, config.access);
 		if (!guarded)
 			return guarded.failure();
 		return endpoint;
@@ -200,41 +92,38 @@ result<std::string> bind_guarded(void *socket, std::string const &endpoint, ipc_
 	return std::string(actual.data());
 }
 
-/// All frames of one message; those beyond frames_max are read and dropped, but counted.
-struct multipart {
-	std::vector<std::string> frames;
-	std::size_t count = 0;
-};
+constexpr int handshake_ms = std::chrono::milliseconds(handshake_time_max).count();
 
-/// False: nothing there.
-bool receive(void *socket, multipart &message)
+result<owned_socket> make_router(void *context)
 {
-	for (;;) {
-		zmq_msg_t part;
-		zmq_msg_init(&part);
-		if (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) < 0) {
-			zmq_msg_close(&part);
-			return false;
-		}
-		if (message.count++ < frames_max)
-			message.frames.emplace_back(static_cast<char const *>(zmq_msg_data(&part)), zmq_msg_size(&part));
-		auto const has_more = zmq_msg_more(&part) != 0;
-		zmq_msg_close(&part);
-		if (!has_more)
-			return true;
-	}
+	auto router = make_socket(context, ZMQ_ROUTER,
+		{{ZMQ_LINGER, linger_ms}, {ZMQ_RCVHWM, router_receive_max}, {ZMQ_SNDHWM, router_send_max},
+			{ZMQ_ROUTER_HANDOVER, 0}, {ZMQ_IPV6, 1}, {ZMQ_HANDSHAKE_IVL, handshake_ms},
+			{ZMQ_TCP_KEEPALIVE, 1}, {ZMQ_TCP_KEEPALIVE_IDLE, keepalive_idle_seconds}});
+	if (!router)
+		return router;
+	// Room for the frame itself; the codec names the limit to those who are only a little above it.
+	auto const bytes_max = static_cast<std::int64_t>(wire::request_bytes_max) + 4096;
+	auto const limited = set_option(router->get(), ZMQ_MAXMSGSIZE, bytes_max);
+	if (!limited)
+		return limited.failure();
+	return router;
 }
 
-/// A client that is gone or does not read loses its message, as ZeroMQ has it.
-void send_frames(void *socket, std::vector<std::string> const &frames)
+result<owned_socket> make_publisher(void *context)
 {
-	for (std::size_t i = 0; i < frames.size(); ++i) {
-		auto const flags = ZMQ_DONTWAIT | (i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
-		if (zmq_send(socket, frames[i].data(), frames[i].size(), flags) < 0) {
-			component_log("control")->debug("a message was not sent: {}", zmq_strerror(zmq_errno()));
-			return;
-		}
-	}
+	auto publisher = make_socket(context, ZMQ_PUB,
+		{{ZMQ_LINGER, linger_ms}, {ZMQ_SNDHWM, events_send_max}, {ZMQ_IPV6, 1},
+			{ZMQ_HANDSHAKE_IVL, handshake_ms}, {ZMQ_TCP_KEEPALIVE, 1},
+			{ZMQ_TCP_KEEPALIVE_IDLE, keepalive_idle_seconds}});
+	if (!publisher)
+		return publisher;
+	// Subscribers send nothing but what they subscribe to.
+	constexpr std::int64_t subscription_bytes_max = 4096;
+	auto const limited = set_option(publisher->get(), ZMQ_MAXMSGSIZE, subscription_bytes_max);
+	if (!limited)
+		return limited.failure();
+	return publisher;
 }
 
 std::string encode(nlohmann::json const &id, control_reply const &reply)
@@ -247,22 +136,66 @@ std::string encode(nlohmann::json const &id, control_reply const &reply)
 } // namespace
 
 struct control_socket::impl {
-	// Closed last to first: the context ends when its sockets are gone.
+	control_socket_config config; ///< curve->clients: the list in force; the thread's own once it runs
+	// Closed last to first: the context ends when its sockets are gone. ZeroMQ lets everybody in while nobody
+	// decides about handshakes, so zap is bound before the others and closed after them.
 	owned_context context;
+	owned_socket zap; ///< none without keys
 	owned_socket router;
 	owned_socket events;
 	std::string endpoint;
 	std::string events_endpoint;
 	control_handler handler;
-	std::shared_ptr<outbox> out;
+	std::shared_ptr<control_outbox> out;
 	std::size_t outstanding = 0; ///< requests not yet answered; the thread's own
+	bool is_events_bound = true; ///< the thread's own, as what follows
+	std::size_t bind_attempts = 0;
+	std::size_t refusals = 0;
+	clock::time_point refusals_logged_at = clock::time_point::min();
 	std::thread thread;
 
+	result<void> bind();
 	void run();
 	void send(queued_reply const &reply);
 	void receive_all();
 	void handle(multipart message);
+	std::optional<access_role> role_of(std::string const &user_id) const;
+	void decide_handshakes();
+	void note_refusal(zap_decision const &decision);
+	void take_clients(access_list clients);
+	void bind_events_again();
+	void deliver(control_outbox::content const &content);
 };
+
+result<void> control_socket::impl::bind()
+{
+	if (config.curve) {
+		// First: a connection must find somebody to ask.
+		auto handler_socket = make_socket(context.get(), ZMQ_REP, {{ZMQ_LINGER, 0}});
+		if (!handler_socket)
+			return handler_socket.failure();
+		zap = std::move(*handler_socket);
+		if (zmq_bind(zap.get(), zap_endpoint) != 0)
+			return zmq_error("bind", zap_endpoint, zmq_errno());
+	}
+	auto made_router = make_router(context.get());
+	if (!made_router)
+		return made_router.failure();
+	router = std::move(*made_router);
+	auto made_events = make_publisher(context.get());
+	if (!made_events)
+		return made_events.failure();
+	events = std::move(*made_events);
+	auto bound = bind_guarded(router.get(), config.endpoint, config);
+	if (!bound)
+		return bound.failure();
+	endpoint = std::move(*bound);
+	auto events_bound = bind_guarded(events.get(), config.events_endpoint, config);
+	if (!events_bound)
+		return events_bound.failure();
+	events_endpoint = std::move(*events_bound);
+	return {};
+}
 
 void control_socket::impl::send(queued_reply const &reply)
 {
@@ -273,8 +206,21 @@ void control_socket::impl::send(queued_reply const &reply)
 	send_frames(router.get(), frames);
 }
 
+/// Nothing: not let in. The list is asked for every request: a key that is taken away counts at once, also
+/// where it is connected.
+std::optional<access_role> control_socket::impl::role_of(std::string const &user_id) const
+{
+	if (!config.curve || !is_tcp(endpoint))
+		return access_role::full;
+	auto const *const client = config.curve->clients.find(user_id);
+	return client == nullptr ? std::nullopt : std::optional(client->role);
+}
+
 void control_socket::impl::handle(multipart message)
 {
+	auto const role = role_of(message.user_id);
+	if (!role)
+		return;
 	return_address to;
 	to.identity = std::move(message.frames[0]);
 	to.has_delimiter = message.count > 1 && message.frames[1].empty();
@@ -285,6 +231,11 @@ void control_socket::impl::handle(multipart message)
 	auto decoded = wire::decode_request(message.frames.back());
 	if (!decoded.what)
 		return refuse(std::move(decoded.id), decoded.what.failure());
+	if (*role != access_role::full && decoded.what->verb->effect != wire::verb_effect::reads)
+		return refuse(std::move(decoded.id),
+			make_error(errc::denied,
+				"this client's key has the role read-only, and \"" + std::string(decoded.what->verb->name) +
+					"\" changes something"));
 	auto request = to_control_request(*decoded.what);
 	if (!request)
 		return refuse(std::move(decoded.id), request.failure());
@@ -301,33 +252,104 @@ void control_socket::impl::receive_all()
 	// Bounded, so that replies get their turn while a client floods.
 	for (int i = 0; i < 100; ++i) {
 		multipart message;
-		if (!receive(router.get(), message))
+		if (!receive(router.get(), message, frames_max))
 			return;
 		handle(std::move(message));
 	}
 }
 
+void control_socket::impl::note_refusal(zap_decision const &decision)
+{
+	++refusals;
+	auto const now = clock::now();
+	if (refusals_logged_at != clock::time_point::min() && now - refusals_logged_at < refusals_logged_each)
+		return;
+	component_log("control")->warn(
+		"refused a client from {}: its key {} is not in the list of authorized keys"
+		" ({} refusals since the last such line)",
+		decision.address, decision.key, refusals);
+	refusals_logged_at = now;
+	refusals = 0;
+}
+
+void control_socket::impl::decide_handshakes()
+{
+	for (int i = 0; i < 100; ++i) {
+		multipart request;
+		if (!receive(zap.get(), request, zap_request_frames + 1))
+			return;
+		auto const decision = decide_zap(request.frames, config.curve->clients);
+		if (!decision.is_let_in)
+			note_refusal(decision);
+		send_frames(zap.get(), decision.reply);
+	}
+}
+
+void control_socket::impl::take_clients(access_list clients)
+{
+	auto const is_key_gone = clients.lacks_any_of(config.curve->clients);
+	config.curve->clients = std::move(clients);
+	if (!is_key_gone || !is_tcp(events_endpoint))
+		return;
+	// ZeroMQ cannot disconnect one subscriber: all have to connect again and show their keys.
+	auto made = make_publisher(context.get());
+	if (!made) {
+		component_log("control")->critical(
+			"the events socket cannot be opened again: {}", to_string(made.failure()));
+		return;
+	}
+	if (auto const done = set_option(events.get(), ZMQ_LINGER, 0); !done)
+		component_log("control")->warn("{}", to_string(done.failure()));
+	events = std::move(*made);
+	is_events_bound = false;
+	bind_attempts = 0;
+}
+
+/// The old socket gives its port up a moment after it is closed; until then this is tried again.
+void control_socket::impl::bind_events_again()
+{
+	auto const bound = bind_guarded(events.get(), events_endpoint, config);
+	is_events_bound = static_cast<bool>(bound);
+	++bind_attempts;
+	if (!bound && bind_attempts == bind_attempts_until_logged)
+		component_log("control")->critical("nobody can subscribe to events: {}", to_string(bound.failure()));
+}
+
+void control_socket::impl::deliver(control_outbox::content const &content)
+{
+	for (auto const &reply : content.replies) {
+		send(reply);
+		--outstanding;
+	}
+	for (auto const &e : content.events)
+		send_frames(events.get(),
+			{std::string(to_string(e.what.kind)), wire::encode_event(to_event_message(e.sequence, e.what))});
+}
+
 void control_socket::impl::run()
 {
+	std::vector<zmq_pollitem_t> items{
+		{router.get(), 0, ZMQ_POLLIN, 0}, {nullptr, out->event_fd(), ZMQ_POLLIN, 0}};
+	if (zap)
+		items.push_back({zap.get(), 0, ZMQ_POLLIN, 0});
 	for (;;) {
-		std::array<zmq_pollitem_t, 2> items{
-			{{router.get(), 0, ZMQ_POLLIN, 0}, {nullptr, out->event_fd(), ZMQ_POLLIN, 0}}};
-		if (zmq_poll(items.data(), static_cast<int>(items.size()), -1) < 0 && zmq_errno() != EINTR) {
+		auto const wait_ms = is_events_bound ? -1L : static_cast<long>(bind_again_after.count());
+		if (zmq_poll(items.data(), static_cast<int>(items.size()), wait_ms) < 0 && zmq_errno() != EINTR) {
 			component_log("control")->critical(
 				"the control socket fails: zmq_poll: {}", zmq_strerror(zmq_errno()));
 			return;
 		}
+		if (zap)
+			decide_handshakes();
 		if ((items[0].revents & ZMQ_POLLIN) != 0)
 			receive_all();
-		auto const content = out->take();
-		for (auto const &reply : content.replies) {
-			send(reply);
-			--outstanding;
-		}
-		for (auto const &e : content.events)
-			send_frames(events.get(),
-				{std::string(to_string(e.what.kind)),
-					wire::encode_event(to_event_message(e.sequence, e.what))});
+		auto content = out->take();
+		// Before the replies: the one that says that the list was read again is among them.
+		if (content.clients && config.curve)
+			take_clients(std::move(*content.clients));
+		if (!is_events_bound)
+			bind_events_again();
+		deliver(content);
 		if (content.is_closed)
 			return;
 	}
@@ -339,37 +361,19 @@ result<std::unique_ptr<control_socket>> control_socket::open(
 	control_socket_config const &config, control_handler handler)
 {
 	auto parts = std::make_unique<impl>();
-	parts->context.reset(zmq_ctx_new());
-	if (!parts->context)
-		return zmq_error("zmq_ctx_new", {}, zmq_errno());
-	auto queue = outbox::create();
+	parts->config = config;
+	auto context = make_context();
+	if (!context)
+		return context.failure();
+	parts->context = std::move(*context);
+	auto queue = control_outbox::create();
 	if (!queue)
 		return queue.failure();
 	parts->out = std::move(*queue);
 	parts->handler = std::move(handler);
-	// Room for the frame itself; the codec names the limit to those who are only a little above it.
-	auto const bytes_max = static_cast<std::int64_t>(wire::request_bytes_max) + 4096;
-	auto router = make_socket(parts->context.get(), ZMQ_ROUTER,
-		{{ZMQ_LINGER, linger_ms}, {ZMQ_RCVHWM, router_receive_max}, {ZMQ_SNDHWM, router_send_max},
-			{ZMQ_ROUTER_HANDOVER, 0}, {ZMQ_IPV6, 1}});
-	if (!router)
-		return router.failure();
-	parts->router = std::move(*router);
-	if (zmq_setsockopt(parts->router.get(), ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) != 0)
-		return zmq_error("zmq_setsockopt", config.endpoint, zmq_errno());
-	auto events = make_socket(parts->context.get(), ZMQ_PUB,
-		{{ZMQ_LINGER, linger_ms}, {ZMQ_SNDHWM, events_send_max}, {ZMQ_IPV6, 1}});
-	if (!events)
-		return events.failure();
-	parts->events = std::move(*events);
-	auto bound = bind_guarded(parts->router.get(), config.endpoint, config.access);
+	auto const bound = parts->bind();
 	if (!bound)
 		return bound.failure();
-	parts->endpoint = std::move(*bound);
-	auto events_bound = bind_guarded(parts->events.get(), config.events_endpoint, config.access);
-	if (!events_bound)
-		return events_bound.failure();
-	parts->events_endpoint = std::move(*events_bound);
 	auto *const running = parts.get();
 	parts->thread = std::thread([running] { running->run(); });
 	return std::unique_ptr<control_socket>(new control_socket(std::move(parts)));
@@ -391,6 +395,11 @@ control_socket::~control_socket()
 void control_socket::publish(std::uint64_t sequence, event const &e)
 {
 	m_impl->out->add(queued_event{sequence, e});
+}
+
+void control_socket::set_clients(access_list clients)
+{
+	m_impl->out->set(std::move(clients));
 }
 
 std::string const &control_socket::endpoint() const

@@ -121,6 +121,7 @@ struct eziod::impl {
 
 	result<void> start();
 	result<void> start_socket();
+	result<void> read_clients_again();
 	result<void> make_hashers();
 	result<void> make_devices();
 	void apply_hashing(hash_sizes const &sizes);
@@ -181,13 +182,30 @@ result<void> eziod::impl::start_socket()
 	auto const access = parse_ipc_access(config.text("socket-mode"), config.text("socket-group"));
 	if (!access)
 		return access.failure();
-	auto opened = control_socket::open({config.text("endpoint"), config.text("events-endpoint"), *access},
+	auto curve = read_curve_access(config.text("curve-secret-key"), config.text("authorized-keys"));
+	if (!curve)
+		return curve.failure();
+	if (*curve)
+		component_log("control")->info("{} keys are let in over tcp", (*curve)->clients.size());
+	auto opened = control_socket::open(
+		{config.text("endpoint"), config.text("events-endpoint"), *access, std::move(*curve)},
 		[this](control_request request, std::function<void(control_reply)> answer) {
 			handle(std::move(request), std::move(answer));
 		});
 	if (!opened)
 		return opened.failure();
 	socket = std::move(*opened);
+	return {};
+}
+
+/// On the settings actor's thread. A list that cannot be read leaves the old one in force.
+result<void> eziod::impl::read_clients_again()
+{
+	auto clients = access_list::read(config.text("authorized-keys"));
+	if (!clients)
+		return clients.failure();
+	component_log("control")->info("{} keys are let in over tcp", clients->size());
+	socket->set_clients(std::move(*clients));
 	return {};
 }
 
@@ -283,6 +301,8 @@ void eziod::impl::start_settings()
 	targets.engine_in_force = [this] { return engines->in_force(); };
 	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
 	targets.log = set_log_levels;
+	if (!config.text("curve-secret-key").empty())
+		targets.clients = [this] { return read_clients_again(); };
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
 	targets.publish = [this](event e) { publish(system, std::move(e)); };
 	targets.foreign = libtorrent_keys();

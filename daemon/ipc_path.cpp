@@ -100,7 +100,7 @@ std::string ipc_path_of(std::string const &endpoint)
 	return endpoint.starts_with(scheme) ? endpoint.substr(scheme.size()) : std::string();
 }
 
-result<void> check_endpoint(std::string const &endpoint)
+result<void> check_endpoint(std::string const &endpoint, bool has_keys)
 {
 	constexpr std::string_view tcp = "tcp://";
 	if (endpoint.starts_with("ipc://")) {
@@ -118,11 +118,12 @@ result<void> check_endpoint(std::string const &endpoint)
 	auto const colon = endpoint.rfind(':');
 	if (colon < tcp.size())
 		return make_error(errc::invalid_argument, endpoint + ": no port");
-	if (!is_loopback(endpoint.substr(tcp.size(), colon - tcp.size())))
+	if (!has_keys && !is_loopback(endpoint.substr(tcp.size(), colon - tcp.size())))
 		return make_error(errc::denied,
 			endpoint +
-				": refused, since tcp beyond loopback needs CURVE keys, which this version does not offer;"
-				" use ipc:///PATH or tcp://127.0.0.1:PORT");
+				": refused, since it would let everybody in who can reach it; set control.curve-secret-key "
+				"and"
+				" control.authorized-keys, or use ipc:///PATH or tcp://127.0.0.1:PORT");
 	return {};
 }
 

@@ -19,9 +19,9 @@ struct ipc_access {
 /// Parses a file mode such as "0660" and a group's name or number (empty: none).
 result<ipc_access> parse_ipc_access(std::string const &mode, std::string const &group);
 
-/// May the daemon bind this endpoint? ipc:// with an absolute path, or tcp:// on a loopback address: beyond
-/// it there is nothing yet that would tell clients apart. errc::denied or errc::invalid_argument.
-result<void> check_endpoint(std::string const &endpoint);
+/// May the daemon bind this endpoint? ipc:// with an absolute path, tcp:// on a loopback address, and any
+/// other tcp:// only if clients must show keys. errc::denied or errc::invalid_argument.
+result<void> check_endpoint(std::string const &endpoint, bool has_keys);
 
 /// The path of an ipc:// endpoint; empty for others.
 std::string ipc_path_of(std::string const &endpoint);

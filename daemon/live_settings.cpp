@@ -257,6 +257,9 @@ result<reload_report> live_settings::reload()
 		return loaded.failure();
 	reload_report report;
 	std::string faults;
+	auto const note = [&faults](std::string const &key, error const &failure) {
+		faults += (faults.empty() ? "" : "; ") + key + ": " + to_string(failure);
+	};
 	for (auto const &change : diff(m_in_force, loaded.config)) {
 		// A libtorrent key that is gone from the file keeps its value: its default is not ours to know.
 		auto const is_removed = is_libtorrent_key(change) && change.new_text.empty();
@@ -273,13 +276,18 @@ result<reload_report> live_settings::reload()
 		}
 		auto const applied = apply(change, wanted);
 		if (!applied) {
-			faults += (faults.empty() ? "" : "; ") + change.key + ": " + to_string(applied.failure());
+			note(change.key, applied.failure());
 			continue;
 		}
 		remember(change, loaded.config);
 		report.applied.push_back(to_setting_change(change, true));
 	}
 	m_configured = loaded.config;
+	if (m_targets.clients) {
+		auto const read = m_targets.clients();
+		if (!read)
+			note("authorized-keys", read.failure());
+	}
 	if (!faults.empty())
 		return make_error(errc::internal, "not every change of the file could be applied: " + faults);
 	return report;

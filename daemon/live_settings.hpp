@@ -26,6 +26,8 @@ struct settings_targets {
 	std::function<void(io_engine)> engine;
 	/// What these will use, in words; differs from what was chosen where the system refused.
 	std::function<std::string()> engine_in_force;
+	/// Reads the list of authorized keys again; null where there is none.
+	std::function<result<void>()> clients;
 	/// Waits until the session has answered.
 	std::function<result<void>(session_setting const &)> session;
 	std::function<void(event)> publish;

@@ -1,5 +1,6 @@
 #include "actors/bt/bt_session.hpp"
 #include "config/load.hpp"
+#include "daemon/curve_access.hpp"
 #include "daemon/eziod.hpp"
 #include "daemon/log_setup.hpp"
 #include "daemon/options.hpp"
@@ -125,6 +126,10 @@ int check(load_report const &loaded)
 {
 	if (!loaded.is_valid())
 		return exit_usage;
+	auto const keys =
+		read_curve_access(loaded.config.text("curve-secret-key"), loaded.config.text("authorized-keys"));
+	if (!keys)
+		return fail(keys.failure(), exit_usage);
 	say(stdout, "the configuration is valid");
 	return exit_clean;
 }

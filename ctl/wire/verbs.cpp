@@ -43,21 +43,21 @@ constexpr std::array<arg_info, 3> set_args{{
 }};
 
 constexpr std::array<verb_info, 15> table{{
-	{"ping", {}, "answers"},
-	{"version", {}, "versions, process id, up time and where events are published"},
-	{"add", add_args, "checks the target and adds a torrent"},
-	{"status", any_selectors, "torrents and totals"},
-	{"pause", some_selectors, "stops transfers, keeps the torrent"},
-	{"resume", some_selectors, "goes on; clears an error and checks the device first"},
-	{"remove", some_selectors, "forgets the torrent; what is on the device stays"},
-	{"verify", some_selectors, "reads the device itself and compares every piece"},
-	{"reannounce", some_selectors, "asks trackers and the local network for peers now"},
-	{"peers", any_selectors, "the peers of torrents"},
-	{"get", get_args, "configuration keys with their values"},
-	{"set", set_args, "changes one key of the running daemon"},
-	{"reload", {}, "reads the configuration file again"},
-	{"stats", {}, "counters, latencies and the buffer budget"},
-	{"shutdown", {}, "stops the daemon in order"},
+	{"ping", {}, "answers", verb_effect::reads},
+	{"version", {}, "versions, process id, up time and where events are published", verb_effect::reads},
+	{"add", add_args, "checks the target and adds a torrent", verb_effect::changes},
+	{"status", any_selectors, "torrents and totals", verb_effect::reads},
+	{"pause", some_selectors, "stops transfers, keeps the torrent", verb_effect::changes},
+	{"resume", some_selectors, "goes on; clears an error and checks the device first", verb_effect::changes},
+	{"remove", some_selectors, "forgets the torrent; what is on the device stays", verb_effect::changes},
+	{"verify", some_selectors, "reads the device itself and compares every piece", verb_effect::changes},
+	{"reannounce", some_selectors, "asks trackers and the local network for peers now", verb_effect::changes},
+	{"peers", any_selectors, "the peers of torrents", verb_effect::reads},
+	{"get", get_args, "configuration keys with their values", verb_effect::reads},
+	{"set", set_args, "changes one key of the running daemon", verb_effect::changes},
+	{"reload", {}, "reads the configuration file again", verb_effect::changes},
+	{"stats", {}, "counters, latencies and the buffer budget", verb_effect::reads},
+	{"shutdown", {}, "stops the daemon in order", verb_effect::changes},
 }};
 
 error bad_argument(verb_info const &verb, std::string_view name, std::string_view what)

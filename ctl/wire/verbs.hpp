@@ -28,12 +28,16 @@ struct arg_info {
 	std::int64_t most = 0;
 };
 
+/// What a verb does to the daemon; clients whose key may only read are refused those that change something.
+enum class verb_effect : std::uint8_t { reads, changes };
+
 /// One verb of the protocol. The table is what daemon and clients validate against and what
 /// docs/protocol.md is compared with.
 struct verb_info {
 	std::string_view name;
 	std::span<arg_info const> args;
 	std::string_view help;
+	verb_effect effect = verb_effect::changes;
 };
 
 std::span<verb_info const> verbs();

@@ -1,4 +1,5 @@
 #include "config/config.hpp"
+#include "config/load.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -96,6 +97,32 @@ TEST_CASE("values that exclude each other are refused and the old one stays")
 	CHECK_FALSE(c.set("events-endpoint", c.text("endpoint")));
 	CHECK_FALSE(c.set("levels", "disk=debug,disk=info"));
 	CHECK(c.set("levels", "disk=debug,hash=debug"));
+}
+
+TEST_CASE("an endpoint that other machines reach needs keys")
+{
+	for (auto const *key : {"endpoint", "events-endpoint"}) {
+		CAPTURE(key);
+		auto const refused = configuration().set(key, "tcp://0.0.0.0:5555");
+		REQUIRE_FALSE(refused);
+		CHECK(refused.failure().message.find("would let everybody in") != std::string::npos);
+		CHECK(refused.failure().message.find("curve-secret-key") != std::string::npos);
+	}
+	CHECK(configuration().set("endpoint", "tcp://127.0.0.1:5555"));
+	auto const faults = [](char const *text) {
+		auto const report = parse_config(text, "f");
+		std::string keys;
+		for (auto const &fault : report.faults)
+			keys += fault.key + " ";
+		return keys;
+	};
+	CHECK(faults("control.endpoint = 'tcp://*:1'\ncontrol.events-endpoint = 'tcp://*:2'\n"
+				 "control.curve-secret-key = '/k'\ncontrol.authorized-keys = '/a'")
+			  .empty());
+	CHECK(faults("control.endpoint = 'tcp://*:1'\ncontrol.events-endpoint = 'tcp://*:2'") ==
+		"control.endpoint control.events-endpoint ");
+	CHECK(faults("control.curve-secret-key = '/k'") == "control.curve-secret-key ");
+	CHECK(faults("control.authorized-keys = '/a'") == "control.authorized-keys ");
 }
 
 TEST_CASE("a key of libtorrent is asked for, kept and found by either name")

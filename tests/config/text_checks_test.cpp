@@ -29,15 +29,29 @@ void check_all(
 
 } // namespace
 
-TEST_CASE("an endpoint is a socket file or a loopback address")
+TEST_CASE("an endpoint is a socket file or an address with a port")
 {
 	check_all(check_zmq_endpoint,
 		{"ipc:///run/ezio/control.sock", "ipc:///" + std::string(106, 'x'), "tcp://127.0.0.1:1",
-			"tcp://127.9.9.9:65535", "tcp://[::1]:5555"},
+			"tcp://127.9.9.9:65535", "tcp://[::1]:5555", "tcp://0.0.0.0:5555", "tcp://10.0.0.1:5555",
+			"tcp://[::]:5555", "tcp://*:5555"},
 		{"", "ipc://", "ipc://relative", "ipc://@abstract", "ipc:///dir/", "ipc:///" + std::string(107, 'x'),
-			"tcp://0.0.0.0:5555", "tcp://10.0.0.1:5555", "tcp://[::]:5555", "tcp://[::2]:5555",
-			"tcp://localhost:5555", "tcp://*:5555", "tcp://127.0.0.1", "tcp://127.0.0.1:0",
-			"tcp://127.0.0.1:65536", "tcp://::1:5555", "inproc://x", "/run/x"});
+			"tcp://localhost:5555", "tcp://[*]:5555", "tcp://eth0:5555", "tcp://127.0.0.1",
+			"tcp://127.0.0.1:0", "tcp://127.0.0.1:65536", "tcp://::1:5555", "tcp://*", "inproc://x",
+			"/run/x"});
+}
+
+TEST_CASE("only a socket file and loopback addresses are out of reach for other machines")
+{
+	for (auto const *text : {"ipc:///run/x", "tcp://127.0.0.1:1", "tcp://127.9.9.9:1", "tcp://[::1]:1"}) {
+		CAPTURE(text);
+		CHECK_FALSE(is_reachable_from_outside(text));
+	}
+	for (auto const *text : {"tcp://0.0.0.0:1", "tcp://*:1", "tcp://10.0.0.1:1", "tcp://128.0.0.1:1",
+			 "tcp://[::]:1", "tcp://[::2]:1", "tcp://[::ffff:127.0.0.1]:1", "tcp://[1::1]:1", "tcp://"}) {
+		CAPTURE(text);
+		CHECK(is_reachable_from_outside(text));
+	}
 }
 
 TEST_CASE("a listening address is an address or an interface with a port")

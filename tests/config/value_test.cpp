@@ -58,7 +58,7 @@ std::string random_text(schema_row const &row, std::mt19937_64 &random)
 		return "0" + number(8) + number(8) + number(8);
 	if (row.key == "socket-group")
 		return pick(random, {"", "disk", number(70000)});
-	if (row.key == "file")
+	if (row.key == "file" || row.key == "curve-secret-key" || row.key == "authorized-keys")
 		return pick(random, {"", "/var/log/a b,c\\d\"e.log", "/\xc3\xa4"});
 	if (row.key == "levels")
 		return std::string(log_component_names()[random() % log_component_names().size()]) + "=" +

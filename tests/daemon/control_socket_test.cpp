@@ -8,9 +8,14 @@
 #include <zmq.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace ezio;
 
@@ -156,13 +161,176 @@ TEST_CASE_METHOD(fixture, "a file in the socket's place is left alone")
 	CHECK(std::filesystem::file_size(directory + "/control.sock") == 8);
 }
 
-TEST_CASE("tcp is for loopback only")
+TEST_CASE("tcp beyond loopback is for clients with keys only")
 {
-	CHECK(check_endpoint("tcp://127.0.0.1:5000"));
-	CHECK(check_endpoint("tcp://[::1]:5000"));
+	CHECK(check_endpoint("tcp://127.0.0.1:5000", false));
+	CHECK(check_endpoint("tcp://[::1]:5000", false));
 	for (auto const *const open_to_all :
-		{"tcp://0.0.0.0:5000", "tcp://*:5000", "tcp://10.0.0.1:5000", "tcp://[::]:1"})
-		CHECK(check_endpoint(open_to_all).failure().code == errc::denied);
-	CHECK(check_endpoint("ipc://relative").failure().code == errc::invalid_argument);
-	CHECK(check_endpoint("ipc:///" + std::string(120, 'a')).failure().code == errc::invalid_argument);
+		{"tcp://0.0.0.0:5000", "tcp://*:5000", "tcp://10.0.0.1:5000", "tcp://[::]:1"}) {
+		CHECK(check_endpoint(open_to_all, false).failure().code == errc::denied);
+		CHECK(check_endpoint(open_to_all, true));
+	}
+	for (auto const has_keys : {false, true}) {
+		CHECK(check_endpoint("ipc://relative", has_keys).failure().code == errc::invalid_argument);
+		CHECK(check_endpoint("ipc:///" + std::string(120, 'a'), has_keys).failure().code ==
+			errc::invalid_argument);
+		CHECK(check_endpoint("tcp://10.0.0.1", has_keys).failure().code == errc::invalid_argument);
+	}
+}
+
+namespace
+{
+
+struct keys {
+	std::array<char, 41> public_key{};
+	std::array<char, 41> secret_key{};
+	keys() { REQUIRE(zmq_curve_keypair(public_key.data(), secret_key.data()) == 0); }
+};
+
+struct keyed_fixture : fixture {
+	keys server, full, reader, stranger;
+
+	keyed_fixture()
+	{
+		config.endpoint = "tcp://127.0.0.1:*";
+		config.events_endpoint = "tcp://127.0.0.1:*";
+		config.curve =
+			curve_access{server.secret_key.data(), list({{&full, "full"}, {&reader, "read-only"}})};
+	}
+
+	static access_list list(std::vector<std::pair<keys const *, std::string>> const &who)
+	{
+		std::string text;
+		for (auto const &[key, role] : who)
+			text += std::string(key->public_key.data()) + " " + role + " somebody\n";
+		return access_list::parse(text, "list").value();
+	}
+};
+
+/// A client with keys; its messages are waited for so long only where none is expected.
+struct keyed_client {
+	void *socket;
+	keyed_client(
+		void *context, int type, std::string const &endpoint, keys const &own, char const *server_key)
+		: socket(zmq_socket(context, type))
+	{
+		int const linger = 0;
+		REQUIRE(zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == 0);
+		REQUIRE(zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, 41) == 0);
+		REQUIRE(zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, own.public_key.data(), 41) == 0);
+		REQUIRE(zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, own.secret_key.data(), 41) == 0);
+		if (type == ZMQ_SUB)
+			REQUIRE(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0) == 0);
+		REQUIRE(zmq_connect(socket, endpoint.c_str()) == 0);
+	}
+	~keyed_client() { zmq_close(socket); }
+	keyed_client(keyed_client const &) = delete;
+	keyed_client &operator=(keyed_client const &) = delete;
+
+	void send(std::string const &bytes) { REQUIRE(zmq_send(socket, bytes.data(), bytes.size(), 0) >= 0); }
+	std::optional<std::string> receive(int wait_ms)
+	{
+		zmq_setsockopt(socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
+		std::array<char, 65536> buffer;
+		auto const got = zmq_recv(socket, buffer.data(), buffer.size(), 0);
+		return got < 0 ? std::nullopt
+					   : std::optional(std::string(buffer.data(), static_cast<std::size_t>(got)));
+	}
+	result<nlohmann::json> ask(std::string const &verb, nlohmann::json const &args = nlohmann::json::object())
+	{
+		send(wire::encode_request(1, verb, args));
+		auto const bytes = receive(10'000);
+		REQUIRE(bytes);
+		return wire::decode_reply(*bytes)->what;
+	}
+};
+
+constexpr int silence_ms = 700;
+
+} // namespace
+
+TEST_CASE_METHOD(keyed_fixture, "a key with the role full changes things, one that is read-only asks")
+{
+	auto const socket = open();
+	REQUIRE(socket);
+	auto const endpoint = (*socket)->endpoint();
+	keyed_client owner(context, ZMQ_DEALER, endpoint, full, server.public_key.data());
+	keyed_client monitor(context, ZMQ_DEALER, endpoint, reader, server.public_key.data());
+	CHECK(owner.ask("shutdown"));
+	CHECK(monitor.ask("status"));
+	auto const refused = monitor.ask("shutdown");
+	REQUIRE_FALSE(refused);
+	CHECK(refused.failure().code == errc::denied);
+	CHECK(monitor.ask("ping"));
+}
+
+TEST_CASE_METHOD(keyed_fixture, "a client without the right keys gets no answer and no event")
+{
+	auto const socket = open();
+	REQUIRE(socket);
+	auto const endpoint = (*socket)->endpoint();
+	keys const other_server;
+	keyed_client unknown(context, ZMQ_DEALER, endpoint, stranger, server.public_key.data());
+	keyed_client deceived(context, ZMQ_DEALER, endpoint, full, other_server.public_key.data());
+	keyed_client listener(context, ZMQ_SUB, (*socket)->events_endpoint(), stranger, server.public_key.data());
+	client keyless(context, ZMQ_DEALER, endpoint);
+	unknown.send(ping(1));
+	deceived.send(ping(1));
+	keyless.send({ping(1)});
+	keyed_client owner(context, ZMQ_DEALER, endpoint, full, server.public_key.data());
+	keyed_client subscriber(context, ZMQ_SUB, (*socket)->events_endpoint(), reader, server.public_key.data());
+	CHECK(owner.ask("ping"));
+	std::uint64_t sequence = 0;
+	while (!subscriber.receive(20))
+		(*socket)->publish(++sequence, make_event(event_kind::warning, {}, "x"));
+	CHECK_FALSE(unknown.receive(silence_ms));
+	CHECK_FALSE(deceived.receive(1));
+	CHECK_FALSE(listener.receive(1));
+	int const no_wait = 1;
+	zmq_setsockopt(keyless.socket, ZMQ_RCVTIMEO, &no_wait, sizeof no_wait);
+	std::array<char, 16> buffer;
+	CHECK(zmq_recv(keyless.socket, buffer.data(), buffer.size(), 0) < 0);
+}
+
+TEST_CASE_METHOD(keyed_fixture, "a key that is taken away counts no more, also where it is connected")
+{
+	auto const socket = open();
+	REQUIRE(socket);
+	keyed_client owner(context, ZMQ_DEALER, (*socket)->endpoint(), full, server.public_key.data());
+	keyed_client monitor(context, ZMQ_DEALER, (*socket)->endpoint(), reader, server.public_key.data());
+	keyed_client stays(context, ZMQ_SUB, (*socket)->events_endpoint(), full, server.public_key.data());
+	keyed_client goes(context, ZMQ_SUB, (*socket)->events_endpoint(), reader, server.public_key.data());
+	CHECK(owner.ask("ping"));
+	CHECK(monitor.ask("ping"));
+	std::uint64_t sequence = 0;
+	auto const publish = [&] { (*socket)->publish(++sequence, make_event(event_kind::warning, {}, "x")); };
+	while (!goes.receive(20))
+		publish();
+
+	(*socket)->set_clients(list({{&full, "read-only"}, {&stranger, "full"}}));
+	keyed_client newcomer(context, ZMQ_DEALER, (*socket)->endpoint(), stranger, server.public_key.data());
+	CHECK(newcomer.ask("shutdown"));
+	auto const refused = owner.ask("shutdown");
+	REQUIRE_FALSE(refused);
+	CHECK(refused.failure().code == errc::denied);
+	monitor.send(ping(2));
+	CHECK_FALSE(monitor.receive(silence_ms));
+	// Both were disconnected; one comes back.
+	while (stays.receive(1)) {
+	}
+	while (goes.receive(1)) {
+	}
+	while (!stays.receive(20))
+		publish();
+	CHECK_FALSE(goes.receive(silence_ms));
+}
+
+TEST_CASE_METHOD(keyed_fixture, "keys do not concern ipc sockets")
+{
+	config.endpoint = "ipc://" + directory + "/control.sock";
+	auto const socket = open();
+	REQUIRE(socket);
+	client dealer(context, ZMQ_DEALER, config.endpoint);
+	dealer.send({wire::encode_request(1, "shutdown", nlohmann::json::object())});
+	CHECK(dealer.receive().what);
 }

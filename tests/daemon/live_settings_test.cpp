@@ -293,3 +293,34 @@ TEST_CASE("the words of hashing-simd are the known families of kernels")
 		words += " " + std::string(family);
 	CHECK(find_row("hashing-simd")->words == words);
 }
+
+TEST_CASE("a reload reads the list of keys as well, and a list that cannot be read does not stop the rest")
+{
+	std::string directory = "/tmp/ezio_live_settings.XXXXXX";
+	REQUIRE(mkdtemp(directory.data()) != nullptr);
+	auto const path = directory + "/ezio.toml";
+	std::ofstream(path) << "[disk]\nprefetch = 512\n";
+	int times_read = 0;
+	std::optional<error> failure;
+	settings_targets targets;
+	targets.disk = [](disk_sizes const &) {};
+	targets.hashers = [](hash_sizes const &) {};
+	targets.publish = [](event const &) {};
+	targets.clients = [&]() -> result<void> {
+		++times_read;
+		if (failure)
+			return *failure;
+		return {};
+	};
+	live_settings settings(
+		configuration(), {path, {4, std::uint64_t{1} << 30}, 2, 65536}, std::move(targets));
+	CHECK(settings.reload());
+	CHECK(times_read == 1);
+	failure = make_error(errc::denied, "clients is not used: everybody may write it");
+	std::ofstream(path) << "[disk]\nprefetch = 128\n";
+	auto const reloaded = settings.reload();
+	REQUIRE_FALSE(reloaded);
+	CHECK(reloaded.failure().message.find("authorized-keys: clients is not used") != std::string::npos);
+	CHECK(settings.rows({"prefetch"}).value().at(0).effective == "128");
+	std::filesystem::remove_all(directory);
+}

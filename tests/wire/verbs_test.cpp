@@ -152,3 +152,14 @@ TEST_CASE("the protocol page has a row for each verb, with each argument, and no
 	}
 	CHECK(documented.size() == verbs().size());
 }
+
+TEST_CASE("the verbs that only read are these, and whatever else there is changes something")
+{
+	std::set<std::string_view> reading;
+	for (auto const &verb : verbs()) {
+		if (verb.effect == verb_effect::reads)
+			reading.insert(verb.name);
+	}
+	CHECK(reading == std::set<std::string_view>{"get", "peers", "ping", "stats", "status", "version"});
+	CHECK(verb_info{}.effect == verb_effect::changes);
+}
