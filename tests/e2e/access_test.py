@@ -263,5 +263,31 @@ class IpcSocket(unittest.TestCase):
             self.assertIn("access denied", outside.stderr)
 
 
+class Privileges(unittest.TestCase):
+    def test_root_without_capabilities_images_a_block_device(self):
+        need_root()
+        need("setpriv")
+        bare = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs")
+        with Lab() as laboratory:
+            source = laboratory.random_image("source", 8 << 20)
+            torrent = laboratory.torrent(source, None, "--fs", "raw")
+            device = laboratory.loop_of("target.img", 8 << 20)
+            daemons = []
+            for name in ("seeder", "target"):
+                daemon = lab.Daemon(laboratory, name)
+                laboratory.daemons.append(daemon)
+                daemons.append(daemon.start(prefix=bare))
+                status = pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
+                self.assertIn("CapEff:\t0000000000000000", status)
+            seeder, target = daemons
+            seeder.add(torrent, source, "--seed")
+            target.add(torrent, device, "--peer", seeder.peer)
+            target.wait_synced()
+            target.ctl("set", "cache-size", "100", "--save")
+            self.assertEqual(target.torrent()["error"], None)
+            self.assertEqual((target.stop(), seeder.stop()), (0, 0))
+            lab.sh("cmp", source, device)
+
+
 if __name__ == "__main__":
     lab.run(__import__("__main__"))
