@@ -7,11 +7,13 @@
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/piece_digest.hpp"
 #include "actors/core/result.hpp"
+#include "actors/core/sha_lanes.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "actors/events.hpp"
 
 #include <caf/all.hpp>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -76,6 +78,16 @@ struct stats_report {
 		std::uint64_t blocks_clean = 0, blocks_dirty = 0, jobs_waiting = 0, queue_depth = 0;
 		latency_histogram::summary read_latency, write_latency, hash_latency, sync_latency;
 	};
+	/// One hasher that runs now.
+	struct hasher_row {
+		std::uint32_t index = 0;
+		std::uint64_t hashed_bytes = 0;
+		std::uint64_t pieces = 0;
+		/// [n]: steps in which n + 1 pieces were hashed side by side.
+		std::array<std::uint64_t, sha_lanes_max> steps_by_pieces{};
+		/// Pieces hashed side by side, on average over all steps; 0 before the first.
+		double lanes_filled() const;
+	};
 	std::vector<partition_row> partitions;
 	partition_row ended; ///< counters of partitions that are no more, added; no gauges, no latencies
 	std::uint64_t budget_blocks = 0; ///< cache-size in 16 KiB blocks
@@ -85,6 +97,7 @@ struct stats_report {
 	std::uint64_t backpressure_ms = 0;
 	std::uint64_t blocks_refused = 0; ///< received without a free block; each cost its peer the connection
 	std::uint32_t hashers = 0;
+	std::vector<hasher_row> hasher_rows;
 	std::uint64_t events_published = 0; ///< by kind in event_counts
 	std::vector<std::pair<std::string, std::uint64_t>> event_counts;
 	std::uint64_t uptime_ms = 0;

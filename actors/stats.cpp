@@ -43,6 +43,17 @@ stats_report::partition_row row_of(std::uint32_t index, partition_stats const &f
 	return row;
 }
 
+stats_report::hasher_row row_of(std::uint32_t index, hasher_stats const &from)
+{
+	stats_report::hasher_row row;
+	row.index = index;
+	row.hashed_bytes = value(from.hashed_bytes);
+	row.pieces = value(from.pieces);
+	for (std::size_t i = 0; i < row.steps_by_pieces.size(); ++i)
+		row.steps_by_pieces[i] = value(from.steps_by_pieces[i]);
+	return row;
+}
+
 void add_counters(stats_report::partition_row &to, partition_stats const &from)
 {
 	to.cache_hits += value(from.cache_hits);
@@ -106,7 +117,10 @@ stats_report snapshot(stats_state const &state)
 	report.backpressure_count = value(sources.backpressure->count);
 	report.blocks_refused = value(sources.backpressure->refused);
 	report.backpressure_ms = full_ns(*sources.backpressure, now) / 1'000'000;
-	report.hashers = sources.hashers();
+	auto const hashers = sources.hashers();
+	report.hashers = static_cast<std::uint32_t>(hashers.size());
+	for (std::uint32_t i = 0; i < hashers.size(); ++i)
+		report.hasher_rows.push_back(row_of(i, *hashers[i]));
 	for (std::size_t i = 0; i < state.events.size(); ++i) {
 		report.events_published += state.events[i];
 		report.event_counts.emplace_back(to_string(static_cast<event_kind>(i)), state.events[i]);
@@ -119,6 +133,17 @@ stats_report snapshot(stats_state const &state)
 }
 
 } // namespace
+
+double stats_report::hasher_row::lanes_filled() const
+{
+	std::uint64_t steps = 0;
+	std::uint64_t pieces_in_steps = 0;
+	for (std::size_t i = 0; i < steps_by_pieces.size(); ++i) {
+		steps += steps_by_pieces[i];
+		pieces_in_steps += steps_by_pieces[i] * (i + 1);
+	}
+	return steps == 0 ? 0 : static_cast<double>(pieces_in_steps) / static_cast<double>(steps);
+}
 
 stats_actor::behavior_type stats(stats_actor::stateful_pointer<stats_state> self, stats_sources sources)
 {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/backpressure_stats.hpp"
+#include "actors/core/multi_digest.hpp"
 #include "actors/messages.hpp"
 #include "actors/partition_pool.hpp"
 
@@ -17,7 +18,8 @@ namespace ezio
 struct stats_sources {
 	block_arena const *arena = nullptr;
 	std::function<partition_numbers()> partitions; ///< thread-safe
-	std::function<std::uint32_t()> hashers;        ///< size of the pool; thread-safe
+	/// The hashers that run now; thread-safe.
+	std::function<std::vector<std::shared_ptr<hasher_stats const>>()> hashers;
 	std::shared_ptr<backpressure_stats> backpressure;
 };
 

@@ -108,7 +108,9 @@ constexpr auto table = std::to_array<command_info>({
 	{"settings", "[KEY...]", 0, operands_unlimited, {},
 		"show configuration keys with all that is known of them", ""},
 	{"reload", "", 0, 0, {}, "read the configuration file again", ""},
-	{"stats", "", 0, 0, {}, "show counters, latencies and the buffer budget", ""},
+	{"stats", "", 0, 0, {}, "show counters, latencies and the buffer budget",
+		"HITS are the blocks found in the cache. LANES: pieces that a hasher hashes side by side, on "
+		"average; the more, the less a piece costs."},
 	{"events", "", 0, 0, events_options, "print what happens, as it happens",
 		"A gap in the sequence numbers is reported as events lost."},
 	{"wait", "[SEL...]", 0, operands_unlimited, wait_options, "wait until torrents have reached a condition",

@@ -116,6 +116,20 @@ std::string latency_table(json const &partitions, bool use_colour)
 			rows, use_colour);
 }
 
+std::string hasher_table(json const &hashers, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	for (auto const &hasher : hashers)
+		rows.push_back({{std::to_string(number(hasher, "index"))},
+			{format_bytes(number(hasher, "hashed_bytes"))}, {std::to_string(number(hasher, "pieces"))},
+			{ratio(fraction(hasher, "lanes_filled"), number(hasher, "hashed_bytes") > 0 ? 1 : 0, "%.1f")}});
+	if (rows.empty())
+		return {};
+	return "\n" +
+		format_table(
+			{{"HASHER", true}, {"HASHED", true}, {"PIECES", true}, {"LANES", true}}, rows, use_colour);
+}
+
 } // namespace
 
 std::string render_peers(json const &reply, bool use_colour)
@@ -194,6 +208,7 @@ std::string render_stats(json const &reply, bool use_colour)
 			{"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
 		rows, use_colour);
 	lines += latency_table(partitions, use_colour);
+	lines += hasher_table(member(reply, "hashers"), use_colour);
 
 	auto const &budget = member(reply, "budget");
 	lines += "\nbudget: " + format_bytes(number(budget, "used_bytes")) + " of " +

@@ -385,7 +385,7 @@ result<void> eziod::impl::start()
 	stats = join_bus(system,
 		system.spawn(ezio::stats,
 			stats_sources{arena.get(), [this] { return partitions->numbers(); },
-				[this] { return hashers->size(); }, backpressure}));
+				[this] { return hashers->stats(); }, backpressure}));
 	watch(child_role::stats, "stats", stats);
 	auto const with_session = start_session();
 	if (!with_session)

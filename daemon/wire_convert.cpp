@@ -253,10 +253,16 @@ struct answer_to_json {
 			}
 			partitions.push_back(std::move(one));
 		}
+		auto hashers = json::array();
+		for (auto const &row : report.hasher_rows)
+			hashers.push_back(
+				{{"index", row.index}, {"hashed_bytes", row.hashed_bytes}, {"pieces", row.pieces},
+					{"lanes_filled", row.lanes_filled()}, {"steps_by_pieces", row.steps_by_pieces}});
 		auto by_kind = json::object();
 		for (auto const &[kind, count] : report.event_counts)
 			by_kind[kind] = count;
 		return {{"partitions", std::move(partitions)}, {"totals", std::move(totals)},
+			{"hashers", std::move(hashers)},
 			{"budget",
 				{{"capacity_bytes", report.budget_blocks * block_bytes},
 					{"used_bytes", report.used_blocks * block_bytes},

@@ -14,10 +14,12 @@ struct fixture {
 	std::vector<std::shared_ptr<partition_stats>> partitions{
 		std::make_shared<partition_stats>(), std::make_shared<partition_stats>()};
 	partition_numbers numbers{{partitions[0], partitions[1]}, {}};
+	std::vector<std::shared_ptr<hasher_stats const>> hashers;
 	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
 	stats_actor stats = join_bus(actors.system(),
 		actors.system().spawn(ezio::stats,
-			stats_sources{arena.get(), [this] { return numbers; }, [] { return 5u; }, backpressure}));
+			stats_sources{
+				arena.get(), [this] { return numbers; }, [this] { return hashers; }, backpressure}));
 
 	~fixture()
 	{
@@ -46,7 +48,24 @@ TEST_CASE_METHOD(fixture, "a snapshot has the counters of every partition as the
 	CHECK(r.partitions[1].write_ops == 3);
 	CHECK(r.partitions[1].blocks_written == 192);
 	CHECK(r.partitions[1].write_latency.count == 1);
-	CHECK(r.hashers == 5);
+}
+
+TEST_CASE_METHOD(fixture, "a snapshot says of every hasher how many pieces it hashes side by side")
+{
+	auto const busy = std::make_shared<hasher_stats>();
+	busy->hashed_bytes = 4096;
+	busy->pieces = 9;
+	busy->steps_by_pieces[0] = 3;
+	busy->steps_by_pieces[15] = 1;
+	hashers = {std::make_shared<hasher_stats>(), busy};
+	auto const r = report();
+	CHECK(r.hashers == 2);
+	REQUIRE(r.hasher_rows.size() == 2);
+	CHECK(r.hasher_rows[0].lanes_filled() == 0);
+	CHECK(r.hasher_rows[1].index == 1);
+	CHECK(r.hasher_rows[1].hashed_bytes == 4096);
+	CHECK(r.hasher_rows[1].pieces == 9);
+	CHECK(r.hasher_rows[1].lanes_filled() == (3.0 * 1 + 16) / 4);
 }
 
 TEST_CASE_METHOD(fixture, "what a partition did counts on when it is no more")

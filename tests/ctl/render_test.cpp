@@ -134,13 +134,18 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 		json::parse(
 			R"({"partitions":[{"index":0,"cache_hits":3,"cache_misses":1,"write_ops":2,"blocks_written":128,
 			"write_latency":{"count":2,"p50_us":900,"p95_us":1500,"p99_us":2000000,"max_us":2000000}}],
-			"totals":{},"budget":{"capacity_bytes":1048576,"used_bytes":1024},"events":{"published":3,"by_kind":{"warning":3}},
+			"totals":{},"budget":{"capacity_bytes":1048576,"used_bytes":1024},
+			"hashers":[{"index":0,"hashed_bytes":0,"pieces":0,"lanes_filled":0.0},
+			{"index":1,"hashed_bytes":2048,"pieces":12,"lanes_filled":3.25}],"events":{"published":3,"by_kind":{"warning":3}},
 			"uptime_ms":61000})"),
 		false);
 	CHECK(text.find("75.0 %") != std::string::npos);
 	CHECK(text.find("64.0") != std::string::npos);
 	CHECK(text.find("900 us  1.5 ms  2.00 s  2.00 s") != std::string::npos);
 	CHECK(text.find("1.0 KiB of 1.0 MiB in use") != std::string::npos);
+	CHECK(text.find("HASHER   HASHED  PIECES  LANES\n"
+					"     0      0 B       0      -\n"
+					"     1  2.0 KiB      12    3.2\n") != std::string::npos);
 	CHECK(text.find("events: 3, warning 3\nup 1 min 01 s\n") != std::string::npos);
 }
 

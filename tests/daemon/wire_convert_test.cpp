@@ -88,6 +88,25 @@ TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 	CHECK(shown["budget"]["blocks_refused"] == 2);
 }
 
+TEST_CASE("stats show what every hasher did and how full its lanes were")
+{
+	stats_report report;
+	report.hashers = 1;
+	report.hasher_rows.resize(1);
+	auto &hasher = report.hasher_rows[0];
+	hasher.hashed_bytes = 100;
+	hasher.pieces = 7;
+	hasher.steps_by_pieces[1] = 2;
+	auto const shown = to_json(report)["hashers"];
+	REQUIRE(shown.size() == 1);
+	CHECK(shown[0]["index"] == 0);
+	CHECK(shown[0]["hashed_bytes"] == 100);
+	CHECK(shown[0]["pieces"] == 7);
+	CHECK(shown[0]["lanes_filled"] == 2.0);
+	CHECK(shown[0]["steps_by_pieces"].size() == sha_lanes_max);
+	CHECK(shown[0]["steps_by_pieces"][1] == 2);
+}
+
 TEST_CASE("an event without a piece has none on the wire")
 {
 	auto e = make_event(event_kind::hash_failed, "cafe", "text");

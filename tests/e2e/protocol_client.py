@@ -127,7 +127,10 @@ def check_basics(client):
     expect_members(status, {"torrents": list, "totals": dict}, "status")
     expect_members(status["totals"], TOTALS, "totals")
     stats = client.result("stats")
-    expect_members(stats, {"partitions": list, "totals": dict, "budget": dict, "events": dict, "uptime_ms": int}, "stats")
+    expect_members(stats, {"partitions": list, "totals": dict, "hashers": list, "budget": dict, "events": dict, "uptime_ms": int},
+                   "stats")
+    for hasher in stats["hashers"]:
+        expect_members(hasher, {"index": int, "hashed_bytes": int, "pieces": int, "lanes_filled": float, "steps_by_pieces": list}, "hasher")
     reloaded = client.result("reload")
     expect_members(reloaded, {"applied": list, "needs_restart": list}, "reload")
 
