@@ -72,7 +72,7 @@ using peers_reply = result<std::vector<peer_row>>;
 struct stats_report {
 	struct partition_row {
 		std::uint32_t index = 0;
-		std::uint64_t cache_hits = 0, cache_misses = 0;
+		std::uint64_t cache_hits = 0, cache_misses = 0, ahead_blocks = 0, ahead_unused_blocks = 0;
 		std::uint64_t read_ops = 0, read_bytes = 0, write_ops = 0, write_bytes = 0, blocks_written = 0;
 		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0;
 		std::uint64_t blocks_clean = 0, blocks_dirty = 0, jobs_waiting = 0, queue_depth = 0;

@@ -291,6 +291,8 @@ void on_fact(self_pointer self, session_fact const &fact)
 	case fact_kind::status: {
 		auto const had_failed = slot.record.failure().has_value();
 		slot.record.on_status(fact.status);
+		slot.record.added().target_storage->set_readers(
+			fact.status.peers - std::min(fact.status.peers, fact.status.seeds));
 		slot.record.sample_rates(monotonic_clock::now());
 		if (!had_failed && slot.record.failure())
 			stop_failed(self, slot);

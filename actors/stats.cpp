@@ -24,6 +24,8 @@ stats_report::partition_row row_of(std::uint32_t index, partition_stats const &f
 	row.index = index;
 	row.cache_hits = value(from.cache_hits);
 	row.cache_misses = value(from.cache_misses);
+	row.ahead_blocks = value(from.ahead_blocks);
+	row.ahead_unused_blocks = value(from.ahead_unused_blocks);
 	row.read_ops = value(from.read_ops);
 	row.read_bytes = value(from.read_bytes);
 	row.write_ops = value(from.write_ops);
@@ -58,6 +60,8 @@ void add_counters(stats_report::partition_row &to, partition_stats const &from)
 {
 	to.cache_hits += value(from.cache_hits);
 	to.cache_misses += value(from.cache_misses);
+	to.ahead_blocks += value(from.ahead_blocks);
+	to.ahead_unused_blocks += value(from.ahead_unused_blocks);
 	to.read_ops += value(from.read_ops);
 	to.read_bytes += value(from.read_bytes);
 	to.write_ops += value(from.write_ops);

@@ -183,10 +183,12 @@ constexpr auto rows = std::to_array<schema_row>({
 		.type = size,
 		.effect = live,
 		.unit = "KiB",
-		.default_text = "256",
+		.default_text = "1024",
 		.min = 0,
 		.max = 16384,
-		.help = "How far a read of uncached data reads ahead, within its piece.",
+		.help =
+			"How far at most a read of uncached data reads ahead within its piece: so far when it goes on "
+			"where reading left off or several peers want the piece, a quarter at its start, else not.",
 		.unset_help = "no reading ahead"},
 
 	{.table = "hash",

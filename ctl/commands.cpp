@@ -109,7 +109,8 @@ constexpr auto table = std::to_array<command_info>({
 		"show configuration keys with all that is known of them", ""},
 	{"reload", "", 0, 0, {}, "read the configuration file again", ""},
 	{"stats", "", 0, 0, {}, "show counters, latencies and the buffer budget",
-		"HITS are the blocks found in the cache. LANES: pieces that a hasher hashes side by side, on "
+		"HITS are the blocks found in the cache. UNUSED: of the blocks read ahead, those that were evicted "
+		"before anybody asked for them. LANES: pieces that a hasher hashes side by side, on "
 		"average; the more, the less a piece costs."},
 	{"events", "", 0, 0, events_options, "print what happens, as it happens",
 		"A gap in the sequence numbers is reported as events lost."},

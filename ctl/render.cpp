@@ -83,8 +83,10 @@ std::vector<cell> counters_row(std::string name, json const &row)
 	auto const count = [&row](char const *key) { return cell{std::to_string(number(row, key))}; };
 	auto const errors = number(row, "errors");
 	return {{std::move(name)}, {hit_rate(row)}, count("blocks_clean"), count("blocks_dirty"),
-		count("jobs_waiting"), count("queue_depth"), count("read_ops"),
-		{format_bytes(number(row, "read_bytes"))}, count("write_ops"),
+		count("jobs_waiting"), count("queue_depth"),
+		{ratio(100 * static_cast<double>(number(row, "ahead_unused_blocks")),
+			static_cast<double>(number(row, "ahead_blocks")), "%.1f %%")},
+		count("read_ops"), {format_bytes(number(row, "read_bytes"))}, count("write_ops"),
 		{format_bytes(number(row, "write_bytes"))},
 		{ratio(static_cast<double>(number(row, "blocks_written")),
 			static_cast<double>(number(row, "write_ops")), "%.1f")},
@@ -204,8 +206,8 @@ std::string render_stats(json const &reply, bool use_colour)
 	rows.push_back(counters_row("all", member(reply, "totals")));
 	auto lines = format_table(
 		{{"PARTITION", true}, {"HITS", true}, {"CLEAN", true}, {"DIRTY", true}, {"WAITING", true},
-			{"QUEUE", true}, {"READS", true}, {"READ", true}, {"WRITES", true}, {"WRITTEN", true},
-			{"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
+			{"QUEUE", true}, {"UNUSED", true}, {"READS", true}, {"READ", true}, {"WRITES", true},
+			{"WRITTEN", true}, {"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
 		rows, use_colour);
 	lines += latency_table(partitions, use_colour);
 	lines += hasher_table(member(reply, "hashers"), use_colour);

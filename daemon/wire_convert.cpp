@@ -164,9 +164,11 @@ json latency_json(latency_histogram::summary const &latency)
 
 using partition_row = stats_report::partition_row;
 
-constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 14> partition_counters{{
+constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 16> partition_counters{{
 	{"cache_hits", &partition_row::cache_hits},
 	{"cache_misses", &partition_row::cache_misses},
+	{"ahead_blocks", &partition_row::ahead_blocks},
+	{"ahead_unused_blocks", &partition_row::ahead_unused_blocks},
 	{"read_ops", &partition_row::read_ops},
 	{"read_bytes", &partition_row::read_bytes},
 	{"write_ops", &partition_row::write_ops},

@@ -55,21 +55,29 @@ cached_piece &cache_shard::get(storage_id storage, piece_index piece, std::uint3
 	made->dirty_bits.assign((blocks + 63) / 64, 0);
 	made->is_changed = false;
 	made->is_hash_asked = false;
+	made->is_shared = false;
+	made->kept_as = cached_piece::rank::fresh;
+	made->servings = 0;
 	made->first_clean = blocks;
 	return *made;
 }
 
-void cache_shard::insert_clean(cached_piece &piece, std::uint32_t index, block_ref block)
+void cache_shard::insert_clean(cached_piece &piece, std::uint32_t index, block_ref block, bool is_ahead)
 {
 	auto &slot = piece.slots[index];
 	assert(!slot.writer);
 	if (!slot.block) {
 		++piece.clean_blocks;
 		++m_clean_blocks;
+		if (piece.is_linked && piece.kept_as == cached_piece::rank::wanted)
+			++m_wanted_blocks;
 	}
 	slot.block = std::move(block);
+	slot.is_served = false;
+	slot.is_ahead = is_ahead;
 	piece.first_clean = std::min(piece.first_clean, index);
 	touch(piece);
+	limit_wanted();
 }
 
 void cache_shard::insert_dirty(cached_piece &piece, std::uint32_t index, job_ptr job, monotonic_time now)
@@ -79,6 +87,8 @@ void cache_shard::insert_dirty(cached_piece &piece, std::uint32_t index, job_ptr
 	if (slot.block)
 		take_clean(piece, index);
 	slot.block = job->block;
+	slot.is_served = false;
+	slot.is_ahead = false;
 	slot.writer = std::move(job);
 	slot.dirty_since = now;
 	set_bit(piece.dirty_bits, index);
@@ -95,8 +105,10 @@ void cache_shard::insert_dirty(cached_piece &piece, std::uint32_t index, job_ptr
 job_ptr cache_shard::mark_written(cached_piece &piece, std::uint32_t index)
 {
 	auto block = piece.slots[index].block;
+	auto const was_served = piece.slots[index].is_served;
 	auto job = remove(piece, index);
 	insert_clean(piece, index, std::move(block));
+	piece.slots[index].is_served = was_served;
 	return job;
 }
 
@@ -136,45 +148,100 @@ void cache_shard::settle(cached_piece &piece)
 
 void cache_shard::touch(cached_piece &piece)
 {
-	if (m_newest == &piece)
+	if (list_of(piece).newest == &piece)
 		return;
 	unlink(piece);
 	if (piece.clean_blocks > 0)
 		link_newest(piece);
 }
 
+void cache_shard::serve(cached_piece &piece, std::uint32_t index, std::uint32_t readers)
+{
+	auto &slot = piece.slots[index];
+	auto const is_again = slot.is_served;
+	slot.is_served = true;
+	slot.is_ahead = false;
+	++piece.servings;
+	piece.is_shared = piece.is_shared || is_again;
+	if (readers > 0 && piece.servings >= std::uint64_t{readers} * piece.slots.size())
+		move_to(piece, cached_piece::rank::spent);
+	else if (is_again)
+		move_to(piece, cached_piece::rank::wanted);
+	else if (piece.kept_as == cached_piece::rank::spent)
+		move_to(piece, cached_piece::rank::fresh);
+	else
+		touch(piece);
+	limit_wanted();
+}
+
+void cache_shard::set_wanted_max(std::uint32_t blocks)
+{
+	m_wanted_max = blocks;
+	limit_wanted();
+}
+
 std::uint32_t cache_shard::evict_clean(std::uint32_t count)
 {
 	std::uint32_t evicted = 0;
-	while (evicted < count && m_oldest != nullptr) {
-		auto &piece = *m_oldest;
-		auto index = piece.first_clean;
-		while (evicted < count && piece.clean_blocks > 0) {
-			if (piece.slots[index].block && !piece.slots[index].writer) {
-				take_clean(piece, index);
-				++evicted;
-			}
-			++index;
-		}
-		piece.first_clean = index;
-		if (piece.clean_blocks == 0 && piece.dirty_blocks == 0)
-			drop(piece);
+	for (auto &list : m_lists) {
+		while (evicted < count && list.oldest != nullptr)
+			evicted += evict_from(*list.oldest, count - evicted);
 	}
+	return evicted;
+}
+
+std::uint32_t cache_shard::evict_for_warming(std::uint32_t count, storage_id storage)
+{
+	using rank = cached_piece::rank;
+	std::uint32_t evicted = 0;
+	for (auto const from : {rank::spent, rank::fresh}) {
+		auto *next = m_lists[static_cast<std::size_t>(from)].oldest;
+		while (evicted < count && next != nullptr) {
+			auto &piece = *next;
+			next = piece.newer;
+			if (from == rank::spent || piece.storage != storage)
+				evicted += evict_from(piece, count - evicted);
+		}
+	}
+	return evicted;
+}
+
+/// Drops up to @p count of the piece's clean blocks, and the piece if it is empty then.
+std::uint32_t cache_shard::evict_from(cached_piece &piece, std::uint32_t count)
+{
+	std::uint32_t evicted = 0;
+	auto index = piece.first_clean;
+	for (; evicted < count && piece.clean_blocks > 0; ++index) {
+		auto const &slot = piece.slots[index];
+		if (!slot.block || slot.writer)
+			continue;
+		if (slot.is_ahead)
+			++m_evicted_unused;
+		take_clean(piece, index);
+		++evicted;
+	}
+	piece.first_clean = index;
+	if (piece.clean_blocks == 0 && piece.dirty_blocks == 0)
+		drop(piece);
 	return evicted;
 }
 
 bool cache_shard::evict_unshared()
 {
-	for (auto *piece = m_oldest; piece != nullptr; piece = piece->newer) {
-		auto const size = static_cast<std::uint32_t>(piece->slots.size());
-		for (auto index = piece->first_clean; index < size; ++index) {
-			auto &slot = piece->slots[index];
-			if (!slot.block || slot.writer || slot.block.use_count() != 1)
-				continue;
-			take_clean(*piece, index);
-			if (piece->clean_blocks == 0 && piece->dirty_blocks == 0)
-				drop(*piece);
-			return true;
+	for (auto const &list : m_lists) {
+		for (auto *piece = list.oldest; piece != nullptr; piece = piece->newer) {
+			auto const size = static_cast<std::uint32_t>(piece->slots.size());
+			for (auto index = piece->first_clean; index < size; ++index) {
+				auto &slot = piece->slots[index];
+				if (!slot.block || slot.writer || slot.block.use_count() != 1)
+					continue;
+				if (slot.is_ahead)
+					++m_evicted_unused;
+				take_clean(*piece, index);
+				if (piece->clean_blocks == 0 && piece->dirty_blocks == 0)
+					drop(*piece);
+				return true;
+			}
 		}
 	}
 	return false;
@@ -217,21 +284,44 @@ std::optional<monotonic_time> cache_shard::oldest_dirty() const
 
 void cache_shard::link_newest(cached_piece &piece)
 {
+	auto &list = list_of(piece);
 	piece.is_linked = true;
 	piece.newer = nullptr;
-	piece.older = m_newest;
-	(m_newest != nullptr ? m_newest->newer : m_oldest) = &piece;
-	m_newest = &piece;
+	piece.older = list.newest;
+	(list.newest != nullptr ? list.newest->newer : list.oldest) = &piece;
+	list.newest = &piece;
+	if (piece.kept_as == cached_piece::rank::wanted)
+		m_wanted_blocks += piece.clean_blocks;
 }
 
 void cache_shard::unlink(cached_piece &piece)
 {
 	if (!piece.is_linked)
 		return;
-	(piece.newer != nullptr ? piece.newer->older : m_newest) = piece.older;
-	(piece.older != nullptr ? piece.older->newer : m_oldest) = piece.newer;
+	auto &list = list_of(piece);
+	(piece.newer != nullptr ? piece.newer->older : list.newest) = piece.older;
+	(piece.older != nullptr ? piece.older->newer : list.oldest) = piece.newer;
 	piece.newer = piece.older = nullptr;
 	piece.is_linked = false;
+	if (piece.kept_as == cached_piece::rank::wanted)
+		m_wanted_blocks -= piece.clean_blocks;
+}
+
+void cache_shard::move_to(cached_piece &piece, cached_piece::rank rank)
+{
+	if (piece.kept_as == rank)
+		return touch(piece);
+	unlink(piece);
+	piece.kept_as = rank;
+	if (piece.clean_blocks > 0)
+		link_newest(piece);
+}
+
+void cache_shard::limit_wanted()
+{
+	auto const &wanted = m_lists[static_cast<std::size_t>(cached_piece::rank::wanted)];
+	while (m_wanted_blocks > m_wanted_max)
+		move_to(*wanted.oldest, cached_piece::rank::fresh);
 }
 
 void cache_shard::drop(cached_piece &piece)
@@ -246,6 +336,8 @@ void cache_shard::take_clean(cached_piece &piece, std::uint32_t index)
 {
 	piece.slots[index].block = {};
 	--m_clean_blocks;
+	if (piece.is_linked && piece.kept_as == cached_piece::rank::wanted)
+		--m_wanted_blocks;
 	if (--piece.clean_blocks == 0) {
 		unlink(piece);
 		piece.first_clean = static_cast<std::uint32_t>(piece.slots.size());

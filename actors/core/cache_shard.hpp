@@ -4,6 +4,7 @@
 #include "actors/core/disk_job.hpp"
 #include "actors/core/units.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,7 +22,11 @@ struct cached_piece {
 		block_ref block; ///< empty: not cached
 		job_ptr writer;  ///< set while dirty: the job that owns the write
 		monotonic_time dirty_since{};
+		bool is_served = false; ///< handed to a peer since it is cached
+		bool is_ahead = false;  ///< read ahead, nobody has asked for it yet
 	};
+	/// What becomes of a piece's clean blocks when room is needed: the first rank goes first.
+	enum class rank : std::uint8_t { spent, fresh, wanted };
 
 	storage_id storage{};
 	piece_index piece{};
@@ -32,19 +37,33 @@ struct cached_piece {
 	monotonic_time oldest_dirty{}; ///< meaningful while dirty_blocks > 0
 	bool is_changed = false;       ///< hint for the flush policy: dirty blocks came since it last looked
 	bool is_hash_asked = false;    ///< hint for the flush policy: the whole piece has been handed over
+	bool is_shared = false;        ///< a block of it was handed out a second time
+	rank kept_as = rank::fresh;
 
 private:
 	friend class cache_shard;
 	static constexpr std::size_t not_listed = ~std::size_t{0};
 	std::uint32_t first_clean = 0; ///< no clean block lies before it
+	std::uint64_t servings = 0;    ///< blocks handed to peers, each as often as it was
 	std::size_t dirty_position = not_listed;
-	cached_piece *newer = nullptr; ///< neighbours in the list of use; linked while clean_blocks > 0
+	cached_piece *newer = nullptr; ///< neighbours in its rank's list of use; linked while clean_blocks > 0
 	cached_piece *older = nullptr;
 	bool is_linked = false;
 };
 
-/// The blocks of one partition: found by piece, clean ones evicted by the piece's last use, dirty ones pinned
-/// until their job is taken back. Not thread-safe. Holds references only; budgets are its owner's business.
+/// The blocks of one partition: found by piece, clean ones evicted by rank and last use of their piece, dirty
+/// ones pinned until their job is taken back. Not thread-safe. Holds references only; budgets are its owner's
+/// business.
+///
+/// What a swarm will ask for again decides the rank of a piece. *Spent*: it was handed out as often as there
+/// are peers that lack pieces; it goes first, since nobody is left to ask. *Wanted*: a block of it was asked
+/// for a second time, so that it has several readers and not all have had it; it goes last. *Fresh*: all the
+/// rest, such as what was received, read ahead, or had by one peer only. Thus one peer that reads everything
+/// once, or a warm-up, pushes out fresh pieces but never wanted ones. Wanted pieces get a part of the shard
+/// only (set_wanted_max), those beyond it become fresh again in the order of their use: otherwise what was
+/// popular an hour ago would leave no room for the distance between the first and the second reader. Within a
+/// rank the least recently used piece goes first. Without knowing how many peers lack pieces (0) nothing is
+/// ever spent.
 ///
 /// Pointers to a piece stay valid until settle(), evict_clean() or forget_*() drops it for being empty.
 class cache_shard
@@ -60,8 +79,8 @@ public:
 	cached_piece &get(storage_id storage, piece_index piece, std::uint32_t blocks);
 
 	/// Caches a block that equals what is on the device. The slot must not be dirty; a clean block there is
-	/// replaced.
-	void insert_clean(cached_piece &piece, std::uint32_t index, block_ref block);
+	/// replaced. @p is_ahead: nobody has asked for it.
+	void insert_clean(cached_piece &piece, std::uint32_t index, block_ref block, bool is_ahead = false);
 	/// Caches and pins the job's block until its job is taken back. The slot must not be dirty.
 	void insert_dirty(cached_piece &piece, std::uint32_t index, job_ptr job, monotonic_time now);
 	/// A dirty block reached the device: it is clean now. Returns its job.
@@ -70,11 +89,17 @@ public:
 	job_ptr remove(cached_piece &piece, std::uint32_t index);
 	/// After a row of mark_written() and remove(): finds the oldest dirty block again; drops an empty piece.
 	void settle(cached_piece &piece);
-	/// The piece was used: it is evicted last.
+	/// The piece was used: it is evicted last of its rank.
 	void touch(cached_piece &piece);
+	/// A cached block goes to a peer; @p readers: how many peers lack pieces of the storage, 0 if unknown.
+	void serve(cached_piece &piece, std::uint32_t index, std::uint32_t readers);
+	/// Clean blocks that wanted pieces may have.
+	void set_wanted_max(std::uint32_t blocks);
 
-	/// Drops up to @p count clean blocks, least recently used pieces first. Returns how many.
+	/// Drops up to @p count clean blocks, by rank and last use. Returns how many.
 	std::uint32_t evict_clean(std::uint32_t count);
+	/// The same for a warm-up of @p storage: spent pieces, and fresh ones of other storages.
+	std::uint32_t evict_for_warming(std::uint32_t count, storage_id storage);
 	/// Drops one clean block that nobody else refers to, so that it falls free. False if there is none.
 	bool evict_unshared();
 	/// Forgets all blocks. Returns the jobs of the dirty ones.
@@ -86,6 +111,10 @@ public:
 	std::optional<monotonic_time> oldest_dirty() const;
 	std::uint32_t clean_blocks() const { return m_clean_blocks; }
 	std::uint32_t dirty_blocks() const { return m_dirty_blocks; }
+	/// Clean blocks of wanted pieces.
+	std::uint32_t wanted_blocks() const { return m_wanted_blocks; }
+	/// Blocks read ahead that were evicted before anybody asked for them, counted from the start.
+	std::uint64_t evicted_unused() const { return m_evicted_unused; }
 	std::size_t pieces() const { return m_pieces.size(); }
 
 private:
@@ -97,12 +126,20 @@ private:
 	struct key_hash {
 		std::size_t operator()(key const &k) const;
 	};
+	struct use_list {
+		cached_piece *newest = nullptr;
+		cached_piece *oldest = nullptr;
+	};
 	using piece_map = std::unordered_map<key, cached_piece, key_hash>;
 	/// Nodes kept to be used again, so that a steady flow of pieces does not allocate.
 	static constexpr std::size_t spare_max = 32;
 
+	use_list &list_of(cached_piece const &piece) { return m_lists[static_cast<std::size_t>(piece.kept_as)]; }
 	void link_newest(cached_piece &piece);
 	void unlink(cached_piece &piece);
+	void move_to(cached_piece &piece, cached_piece::rank rank);
+	void limit_wanted();
+	std::uint32_t evict_from(cached_piece &piece, std::uint32_t count);
 	void drop(cached_piece &piece);
 	void take_clean(cached_piece &piece, std::uint32_t index);
 	void list_dirty(cached_piece &piece, bool is_dirty);
@@ -111,10 +148,12 @@ private:
 	piece_map m_pieces;
 	std::vector<piece_map::node_type> m_spare;
 	std::vector<cached_piece *> m_dirty;
-	cached_piece *m_newest = nullptr;
-	cached_piece *m_oldest = nullptr;
+	std::array<use_list, 3> m_lists; ///< by rank
+	std::uint32_t m_wanted_max = ~std::uint32_t{0};
+	std::uint32_t m_wanted_blocks = 0;
 	std::uint32_t m_clean_blocks = 0;
 	std::uint32_t m_dirty_blocks = 0;
+	std::uint64_t m_evicted_unused = 0;
 };
 
 } // namespace ezio

@@ -2,6 +2,7 @@
 
 #include "actors/core/cache_shard.hpp"
 #include "actors/core/flush_policy.hpp"
+#include "actors/core/read_ahead.hpp"
 #include "actors/core/storage_handles.hpp"
 #include "actors/core/write_back.hpp"
 
@@ -120,8 +121,10 @@ struct partition_engine::impl {
 		: arena(blocks), hashers(dispatcher), stats(counters), limits(bounds), clock(std::move(time)),
 		  handles(counters), writer(cache, handles, counters)
 	{
+		apply_limits();
 	}
 
+	void apply_limits();
 	void dispatch(job_ptr job);
 	void do_read(job_ptr job);
 	void do_write(job_ptr job);
@@ -135,7 +138,10 @@ struct partition_engine::impl {
 	outcome read(job_ptr &job, bool may_allocate);
 	load_state load(disk_job &job, std::uint32_t index, block_ref &wanted);
 	result<void> fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
-	void keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
+	void keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks,
+		std::uint32_t asked = ~std::uint32_t{0});
+	std::uint32_t blocks_to_load(disk_job const &job, std::uint32_t index);
+	void note_served(disk_job const &job, std::uint32_t index);
 	outcome hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_t count);
 	void hash_here(job_ptr job, std::uint32_t first, std::uint32_t count);
 	block_ref cached(disk_job const &job, std::uint32_t index);
@@ -160,6 +166,7 @@ struct partition_engine::impl {
 	engine_limits limits;
 	clock_function clock;
 	cache_shard cache;
+	read_ahead ahead;
 	storage_handles handles;
 	write_back writer;
 	std::deque<job_ptr> waiting;       ///< reads without a block, in order
@@ -227,6 +234,7 @@ std::optional<monotonic_time> partition_engine::next_deadline() const
 void partition_engine::set_limits(engine_limits limits)
 {
 	m_impl->limits = limits;
+	m_impl->apply_limits();
 	m_impl->enforce_share();
 	m_impl->publish_gauges();
 }
@@ -275,6 +283,13 @@ result<void> partition_engine::stop()
 	if (failure)
 		return *std::move(failure);
 	return {};
+}
+
+void partition_engine::impl::apply_limits()
+{
+	// Half of the share at most: reading ahead must not push out what it has just read.
+	ahead.set_limit(std::min(limits.prefetch_bytes / block_bytes, limits.cache_blocks_max / 2));
+	cache.set_wanted_max(limits.cache_blocks_max / 2);
 }
 
 void partition_engine::impl::dispatch(job_ptr job)
@@ -386,8 +401,26 @@ partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool 
 	}
 	stats.cache_hits.fetch_add(hits, relaxed);
 	stats.cache_misses.fetch_add(last - first + 1 - hits, relaxed);
+	if (!job->is_volatile) {
+		for (auto index = first; index <= last; ++index)
+			note_served(*job, index);
+	}
 	answer(stats, std::move(job));
 	return outcome::done;
+}
+
+/// For the cache and for reading ahead. A block counts when its last byte goes out, so that a client whose
+/// requests do not end where blocks do counts once for each block.
+void partition_engine::impl::note_served(disk_job const &job, std::uint32_t index)
+{
+	if (job.offset_bytes + job.length_bytes < index * block_bytes + block_length(job, index))
+		return;
+	auto *const piece = cache.find(job.target->id(), job.piece);
+	if (piece == nullptr || !piece->slots[index].block)
+		return;
+	cache.serve(*piece, index, job.target->readers());
+	if (index + 1 == piece->slots.size() && (index == 0 || piece->slots[index - 1].is_served))
+		ahead.piece_ended();
 }
 
 /// Reads a block that is not cached, and what follows it in the piece; sets the job's failure.
@@ -399,11 +432,7 @@ partition_engine::impl::load_state partition_engine::impl::load(
 		job.failure = opened.failure();
 		return load_state::failed;
 	}
-	auto const blocks = job.target->pieces().blocks_in_piece(job.piece);
-	// Half of the share at most: reading ahead must not push out what it has just read.
-	auto const ahead = std::min(limits.prefetch_bytes / block_bytes, limits.cache_blocks_max / 2);
-	auto const end = job.is_volatile ? index + 1 : std::min(blocks, index + std::max(ahead, 1U));
-	auto const count = missing_run(job, index, end);
+	auto const count = blocks_to_load(job, index);
 
 	fresh.clear();
 	while (fresh.size() < count) {
@@ -426,19 +455,41 @@ partition_engine::impl::load_state partition_engine::impl::load(
 		return load_state::failed;
 	}
 	wanted = fresh.front();
-	if (!job.is_volatile)
-		keep(job, index, fresh);
+	if (!job.is_volatile) {
+		stats.ahead_blocks.fetch_add(fresh.size() - 1, relaxed);
+		keep(job, index, fresh, 1);
+	}
 	fresh.clear();
 	return load_state::loaded;
 }
 
+/// How many blocks to read when the one at @p index is missing, itself included.
+std::uint32_t partition_engine::impl::blocks_to_load(disk_job const &job, std::uint32_t index)
+{
+	if (job.is_volatile)
+		return 1;
+	read_ahead::miss at;
+	at.index = index;
+	at.blocks = job.target->pieces().blocks_in_piece(job.piece);
+	if (auto const *const piece = cache.find(job.target->id(), job.piece)) {
+		auto const &slots = piece->slots;
+		at.is_shared = piece->is_shared;
+		if (index > 0 && slots[index - 1].is_served) {
+			while (at.run_before < index && slots[index - 1 - at.run_before].block)
+				++at.run_before;
+		}
+	}
+	return missing_run(job, index, index + ahead.decide(at));
+}
+
 /// Keeps what was read from the device for those who ask next: a source hashes a piece just before it sends
-/// it.
-void partition_engine::impl::keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks)
+/// it. Those from @p asked on were read ahead.
+void partition_engine::impl::keep(
+	disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks, std::uint32_t asked)
 {
 	auto &piece = cache.get(job.target->id(), job.piece, job.target->pieces().blocks_in_piece(job.piece));
 	for (std::uint32_t i = 0; i < blocks.size(); ++i)
-		cache.insert_clean(piece, first + i, blocks[i]);
+		cache.insert_clean(piece, first + i, blocks[i], i >= asked);
 	enforce_share();
 }
 
@@ -803,6 +854,8 @@ bool partition_engine::impl::is_hashing(storage_id id, piece_index piece) const
 
 void partition_engine::impl::publish_gauges()
 {
+	auto const unused = cache.evicted_unused();
+	ahead.went_unused(unused - stats.ahead_unused_blocks.exchange(unused, relaxed));
 	stats.blocks_clean.store(cache.clean_blocks(), relaxed);
 	stats.blocks_dirty.store(cache.dirty_blocks(), relaxed);
 	stats.jobs_waiting.store(waiting.size(), relaxed);

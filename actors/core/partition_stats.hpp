@@ -11,8 +11,10 @@ namespace ezio
 /// Counters of one disk partition, written by its thread (relaxed) and read by anyone at any time, so that
 /// asking never waits for a device. Bytes and operations count from the start of the daemon.
 struct partition_stats {
-	std::atomic<std::uint64_t> cache_hits{0};   ///< blocks of read and hash jobs found in the cache
-	std::atomic<std::uint64_t> cache_misses{0}; ///< blocks that had to be read from the device
+	std::atomic<std::uint64_t> cache_hits{0};          ///< blocks of read and hash jobs found in the cache
+	std::atomic<std::uint64_t> cache_misses{0};        ///< blocks that had to be read from the device
+	std::atomic<std::uint64_t> ahead_blocks{0};        ///< read from the device before anybody asked for them
+	std::atomic<std::uint64_t> ahead_unused_blocks{0}; ///< of these, evicted before anybody did
 	std::atomic<std::uint64_t> read_ops{0};
 	std::atomic<std::uint64_t> read_bytes{0};
 	std::atomic<std::uint64_t> write_ops{0}; ///< calls of write_at

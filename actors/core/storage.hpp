@@ -15,7 +15,8 @@ namespace ezio
 {
 
 /// One torrent's payload on one device: what partitions need to know of it. Shared by jobs (never named by an
-/// index, since jobs can outlive libtorrent's). Immutable but for the failure, which is guarded by its mutex.
+/// index, since jobs can outlive libtorrent's). Immutable but for the number of readers and the failure,
+/// which is guarded by its mutex.
 class storage
 {
 public:
@@ -32,6 +33,10 @@ public:
 	piece_geometry const &pieces() const { return m_pieces; }
 	extent_map const &extents() const { return m_extents; }
 	device_claim &claim() const { return *m_claim; }
+
+	/// How many connected peers lack pieces; 0: none, or nobody has said. A hint for the cache.
+	std::uint32_t readers() const { return m_readers.load(std::memory_order_relaxed); }
+	void set_readers(std::uint32_t peers) { m_readers.store(peers, std::memory_order_relaxed); }
 
 	/// True once a write or a flush failed: no write is tried any more until the failure is cleared.
 	bool has_failed() const { return m_has_failed.load(std::memory_order_acquire); }
@@ -64,6 +69,7 @@ private:
 	piece_geometry m_pieces;
 	extent_map m_extents;
 	std::shared_ptr<device_claim> m_claim;
+	std::atomic<std::uint32_t> m_readers{0};
 	std::atomic<bool> m_has_failed{false};
 	mutable std::mutex m_mutex;
 	std::optional<error> m_failure; ///< guarded by m_mutex

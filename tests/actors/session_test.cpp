@@ -86,12 +86,13 @@ public:
 		fact.what = what;
 		report(std::move(fact));
 	}
-	void report_status(bool is_complete, std::uint32_t peers = 1)
+	void report_status(bool is_complete, std::uint32_t peers = 1, std::uint32_t seeds = 0)
 	{
 		session_fact fact;
 		fact.what = session_fact::kind::status;
 		fact.status.is_complete = is_complete;
 		fact.status.peers = peers;
+		fact.status.seeds = seeds;
 		report(std::move(fact));
 	}
 	bool was_asked(std::string const &what) const
@@ -290,6 +291,18 @@ TEST_CASE("a flush that fails makes an error with the whole story and stops the 
 	CHECK(bench.count(event_kind::torrent_synced) == 0);
 	CHECK(bench.count(event_kind::torrent_error) == 1);
 	bench.disk->faults().switch_off();
+}
+
+TEST_CASE("the partitions are told how many peers lack pieces", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.swarm->report_status(true, 7, 2);
+	bench.world.run();
+	CHECK(bench.swarm->target->readers() == 5);
+	bench.swarm->report_status(true, 1, 2);
+	bench.world.run();
+	CHECK(bench.swarm->target->readers() == 0);
 }
 
 TEST_CASE("a fatal disk error stops the torrent once, a failed read is only counted", "[session]")

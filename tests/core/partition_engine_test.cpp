@@ -158,22 +158,113 @@ TEST_CASE("a hit shares the cached block without copying or asking the device")
 	CHECK(f.stats.cache_misses == 0);
 }
 
-TEST_CASE("a miss reads ahead within the piece and the next reads are hits")
+TEST_CASE("a piece that is read in order is read from the device in ever larger parts, each once")
 {
 	engine_limits limits;
-	limits.prefetch_bytes = 4 * block_bytes;
+	limits.prefetch_bytes = 8 * block_bytes;
 	engine_fixture f(limits);
 	auto const s = plain(f);
-	CHECK(f.bytes_read(f.read(s, 0, 0, block_bytes)) == pristine(0x100000, block_bytes));
-	CHECK(f.calls(device_call::read) == 1);
-	CHECK(f.disk->operations().back().length_bytes == 4 * block_bytes);
-	CHECK(f.disk->operations().back().buffers == 4);
-	for (std::uint32_t i = 1; i < 4; ++i)
+	for (std::uint32_t i = 0; i < piece_blocks; ++i)
 		CHECK(f.bytes_read(f.read(s, 0, i * block_bytes, block_bytes)) ==
 			pristine(0x100000 + i * block_bytes, block_bytes));
-	CHECK(f.calls(device_call::read) == 1);
+	std::vector<std::uint64_t> blocks;
+	for (auto const &op : f.disk->operations())
+		blocks.push_back(op.length_bytes / block_bytes);
+	CHECK(blocks == std::vector<std::uint64_t>{2, 4, 8, 2});
+	CHECK(f.disk->operations()[2].buffers == 8);
+	CHECK(f.stats.cache_misses == 4);
+	CHECK(f.stats.cache_hits == piece_blocks - 4);
+	CHECK(f.stats.ahead_blocks == piece_blocks - 4);
+	CHECK(f.stats.ahead_unused_blocks == 0);
+}
+
+TEST_CASE("once pieces are read to their ends, the next is read as far as allowed in one call")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	for (int piece = 0; piece < 2; ++piece)
+		for (std::uint32_t i = 0; i < piece_blocks; ++i)
+			f.read(s, piece, i * block_bytes, block_bytes);
+	auto const before = f.calls(device_call::read);
+	for (std::uint32_t i = 0; i < piece_blocks; ++i)
+		f.read(s, 2, i * block_bytes, block_bytes);
+	CHECK(f.calls(device_call::read) == before + 1);
+	CHECK(f.disk->operations().back().length_bytes == piece_bytes);
+}
+
+TEST_CASE("a lone block in the middle of a piece is read alone")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	f.read(s, 0, 7 * block_bytes, block_bytes);
+	CHECK(f.disk->operations().back().length_bytes == block_bytes);
+	f.read(s, 0, 11 * block_bytes, block_bytes);
+	CHECK(f.disk->operations().back().length_bytes == block_bytes);
+	CHECK(f.stats.ahead_blocks == 0);
+}
+
+TEST_CASE("a piece that several ask for is read on as far as allowed")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	f.read(s, 0, 7 * block_bytes, block_bytes);
+	f.read(s, 0, 7 * block_bytes, block_bytes);
+	f.read(s, 0, 10 * block_bytes, block_bytes);
+	CHECK(f.disk->operations().back().length_bytes == (piece_blocks - 10) * block_bytes);
+}
+
+TEST_CASE("a client whose requests do not end where blocks do counts as one reader")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	f.read(s, 0, 7 * block_bytes + 100, block_bytes);
+	f.read(s, 0, 8 * block_bytes + 100, block_bytes);
+	f.read(s, 0, 12 * block_bytes, 100);
+	f.read(s, 0, 12 * block_bytes + 100, block_bytes - 100);
 	f.read(s, 0, 14 * block_bytes, block_bytes);
+	CHECK(f.disk->operations().back().length_bytes == block_bytes);
+}
+
+TEST_CASE("what was read ahead and evicted unasked for is counted, and less is read ahead then")
+{
+	engine_limits limits;
+	limits.prefetch_bytes = 8 * block_bytes;
+	limits.cache_blocks_max = piece_blocks;
+	engine_fixture f(limits);
+	auto const s = plain(f);
+	for (int piece = 0; piece < 2; ++piece)
+		for (std::uint32_t i = 0; i < piece_blocks; ++i)
+			f.read(s, piece, i * block_bytes, block_bytes);
+	f.read(s, 2, 0, block_bytes);
+	CHECK(f.disk->operations().back().length_bytes == 8 * block_bytes);
+	f.read(s, 3, 0, block_bytes);
+	f.read(s, 0, 0, block_bytes);
+	CHECK(f.stats.ahead_unused_blocks == 7);
+	f.read(s, 1, 0, block_bytes);
 	CHECK(f.disk->operations().back().length_bytes == 2 * block_bytes);
+}
+
+TEST_CASE(
+	"two peers at some distance read each byte from the device once, with a cache a fraction of the image")
+{
+	engine_limits limits;
+	limits.cache_blocks_max = 2 * piece_blocks;
+	engine_fixture f(limits, 1024, nullptr, 8 * 1024 * 1024);
+	constexpr int pieces = 16;
+	auto const s = f.add_storage({{"100000", pieces * piece_bytes, false}}, piece_bytes);
+	s->set_readers(2);
+	// The second one is a piece behind the first.
+	for (int at = 0; at < pieces + 1; ++at) {
+		for (int const piece : {at, at - 1}) {
+			if (piece < 0 || piece >= pieces)
+				continue;
+			for (std::uint32_t i = 0; i < piece_blocks; ++i)
+				f.read(s, piece, i * block_bytes, block_bytes);
+		}
+		f.sink.drop_all();
+	}
+	CHECK(f.stats.read_bytes == std::uint64_t{pieces} * piece_bytes);
+	CHECK(f.stats.ahead_unused_blocks == 0);
 }
 
 TEST_CASE("read-ahead stops at a block that is cached, which may be newer than the device")

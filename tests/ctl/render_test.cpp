@@ -132,7 +132,7 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 {
 	auto const text = render_stats(
 		json::parse(
-			R"({"partitions":[{"index":0,"cache_hits":3,"cache_misses":1,"write_ops":2,"blocks_written":128,
+			R"({"partitions":[{"index":0,"cache_hits":3,"cache_misses":1,"ahead_blocks":200,"ahead_unused_blocks":5,"write_ops":2,"blocks_written":128,
 			"write_latency":{"count":2,"p50_us":900,"p95_us":1500,"p99_us":2000000,"max_us":2000000}}],
 			"totals":{},"budget":{"capacity_bytes":1048576,"used_bytes":1024},
 			"hashers":[{"index":0,"hashed_bytes":0,"pieces":0,"lanes_filled":0.0},
@@ -140,6 +140,7 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 			"uptime_ms":61000})"),
 		false);
 	CHECK(text.find("75.0 %") != std::string::npos);
+	CHECK(text.find(" 2.5 %") != std::string::npos);
 	CHECK(text.find("64.0") != std::string::npos);
 	CHECK(text.find("900 us  1.5 ms  2.00 s  2.00 s") != std::string::npos);
 	CHECK(text.find("1.0 KiB of 1.0 MiB in use") != std::string::npos);

@@ -79,11 +79,15 @@ TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 	report.partitions[0].write_ops = 2;
 	report.partitions[1].write_ops = 3;
 	report.ended.write_ops = 10;
+	report.partitions[0].ahead_blocks = 5;
+	report.partitions[0].ahead_unused_blocks = 4;
 	report.budget_blocks = 4;
 	report.blocks_refused = 2;
 	auto const shown = to_json(report);
 	CHECK(shown["totals"]["write_ops"] == 15);
 	CHECK(shown["partitions"][1]["write_ops"] == 3);
+	CHECK(shown["totals"]["ahead_blocks"] == 5);
+	CHECK(shown["totals"]["ahead_unused_blocks"] == 4);
 	CHECK(shown["budget"]["capacity_bytes"] == 65536);
 	CHECK(shown["budget"]["blocks_refused"] == 2);
 }
