@@ -178,6 +178,8 @@ void change(self_pointer self, promise rp, torrent_verb verb, std::vector<torren
 		return change_each<remove_atom>(self, rp, rows, timeouts::remove_torrent);
 	case torrent_verb::verify:
 		return change_each<verify_atom>(self, rp, rows, timeouts::session_request);
+	case torrent_verb::warm:
+		return change_each<warm_atom>(self, rp, rows, timeouts::session_request);
 	case torrent_verb::reannounce:
 		return change_each<announce_atom>(self, rp, rows, timeouts::session_request);
 	}

@@ -24,7 +24,7 @@ struct status_request {
 	std::vector<std::string> selectors; ///< empty: all
 };
 /// The verbs that change torrents and answer nothing but whom they changed.
-enum class torrent_verb : std::uint8_t { pause, resume, remove, verify, reannounce };
+enum class torrent_verb : std::uint8_t { pause, resume, remove, verify, warm, reannounce };
 struct torrent_request {
 	torrent_verb verb = torrent_verb::pause;
 	std::vector<std::string> selectors; ///< empty: refused

@@ -29,6 +29,7 @@ spdlog::level::level_enum level_of(event_kind kind)
 	case event_kind::torrent_state:
 	case event_kind::torrent_synced:
 	case event_kind::torrent_verified:
+	case event_kind::torrent_warmed:
 	case event_kind::setting_changed:
 	case event_kind::daemon_started:
 	case event_kind::daemon_stopping:

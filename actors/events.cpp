@@ -19,6 +19,8 @@ std::string_view to_string(event_kind kind)
 		return "torrent-synced";
 	case event_kind::torrent_verified:
 		return "torrent-verified";
+	case event_kind::torrent_warmed:
+		return "torrent-warmed";
 	case event_kind::torrent_error:
 		return "torrent-error";
 	case event_kind::disk_error:

@@ -18,6 +18,7 @@ enum class event_kind : std::uint8_t {
 	torrent_state,    ///< old_value, new_value: torrent_state names
 	torrent_synced,   ///< complete and on stable storage
 	torrent_verified, ///< new_value: number of bad pieces
+	torrent_warmed,   ///< new_value: bytes that the warm-up left in the cache; failure, if a read ended it
 	torrent_error,    ///< failure
 	disk_error,       ///< failure; also for errors that do not stop a torrent (reads)
 	hash_failed,      ///< piece

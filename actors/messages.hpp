@@ -33,6 +33,7 @@ using pause_atom = caf::atom_constant<caf::atom("pause")>;
 using resume_atom = caf::atom_constant<caf::atom("resume")>;
 using remove_atom = caf::atom_constant<caf::atom("remove")>;
 using verify_atom = caf::atom_constant<caf::atom("verify")>;
+using warm_atom = caf::atom_constant<caf::atom("warm")>;
 using announce_atom = caf::atom_constant<caf::atom("announce")>;
 using peers_atom = caf::atom_constant<caf::atom("peers")>;
 using status_atom = caf::atom_constant<caf::atom("status")>;
@@ -56,7 +57,7 @@ struct hash_work_data {
 };
 using hash_work = std::shared_ptr<hash_work_data>;
 
-/// A job that a partition finished for the session actor itself (sync, verification).
+/// A job that a partition finished for the session actor itself (sync, verification, warm-up).
 struct finished_job_data {
 	job_ptr job;
 };
@@ -146,11 +147,12 @@ using session_actor = caf::typed_actor<
 	// Checks the target and adds the torrent; answers its info-hash.
 	caf::replies_to<add_atom, add_request>::with<text_reply>,
 	// One torrent by full info-hash. resume also clears an error and re-checks what is on the device;
-	// verify starts reading the device in the background.
+	// verify starts reading the device in the background, warm reading it into the cache.
 	caf::replies_to<pause_atom, std::string>::with<void_reply>,
 	caf::replies_to<resume_atom, std::string>::with<void_reply>,
 	caf::replies_to<remove_atom, std::string>::with<void_reply>,
 	caf::replies_to<verify_atom, std::string>::with<void_reply>,
+	caf::replies_to<warm_atom, std::string>::with<void_reply>,
 	caf::replies_to<announce_atom, std::string>::with<void_reply>,
 	caf::replies_to<peers_atom, std::string>::with<peers_reply>,
 	// All torrents as known now.
@@ -161,7 +163,7 @@ using session_actor = caf::typed_actor<
 	caf::reacts_to<wakeup_atom>,
 	// To itself: time to ask for changed torrents.
 	caf::reacts_to<tick_atom>,
-	// A sync or verify job of its own has come back.
+	// A sync, verify or warm job of its own has come back.
 	caf::reacts_to<finished_job>,
 	// Removes all torrents in order and closes the session; answers when the disk adapter is gone.
 	caf::replies_to<stop_atom>::with<void_reply>>;

@@ -38,7 +38,10 @@ using torrent_slot = session_state::torrent;
 constexpr std::size_t verify_bytes = 64 * 1024 * 1024;
 constexpr std::size_t verify_pieces_per_partition = 2;
 
-enum class purpose : std::uint8_t { sync, recover, verify };
+/// Stretches that a warm-up keeps in flight for each partition: one is read while the next is on its way.
+constexpr std::size_t warm_stretches_per_partition = 2;
+
+enum class purpose : std::uint8_t { sync, recover, verify, warm };
 
 struct session_job : disk_job {
 	std::string info_hash;
@@ -188,6 +191,51 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 		end_verify(self, slot);
 }
 
+void end_warm_if_over(self_pointer self, torrent_slot &slot)
+{
+	if (!slot.warming->is_over(self->state.router->partitions()))
+		return;
+	auto const course = *std::exchange(slot.warming, std::nullopt);
+	slot.record.warm_ended();
+	auto const size = slot.record.row().size_bytes;
+	auto e = make_event(event_kind::torrent_warmed, slot.record.added().info_hash);
+	e.new_value = std::to_string(course.cached_bytes());
+	e.text = e.new_value + " of " + std::to_string(size) + " bytes are in the cache";
+	e.failure = course.failure();
+	emit(self, std::move(e));
+}
+
+void send_warm_jobs(self_pointer self, torrent_slot &slot)
+{
+	if (self->state.is_closed || slot.is_removed || !slot.record.may_warm())
+		slot.warming->cancel();
+	auto const partitions = self->state.router->partitions();
+	while (slot.warming->under_way() < warm_stretches_per_partition * partitions) {
+		auto const stretch = slot.warming->next(partitions);
+		if (!stretch)
+			break;
+		auto job = std::make_unique<session_job>();
+		job->kind = job_kind::warm;
+		job->target = slot.record.added().target_storage;
+		job->piece = stretch->piece;
+		job->offset_bytes = stretch->offset_bytes;
+		job->length_bytes = stretch->length_bytes;
+		job->info_hash = slot.record.added().info_hash;
+		job->what = purpose::warm;
+		send_job(self, std::move(job));
+	}
+	end_warm_if_over(self, slot);
+}
+
+void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job)
+{
+	slot.warming->ended(job.length_bytes, job.cached_bytes, job.failure);
+	slot.record.on_warmed(slot.warming->cached_bytes());
+	if (job.failure)
+		slot.record.on_read_error();
+	send_warm_jobs(self, slot);
+}
+
 void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
 {
 	auto const had_failed = slot.record.failure().has_value();
@@ -225,6 +273,10 @@ void on_own_job(self_pointer self, session_job const &job)
 	auto &slot = found->second;
 	if (job.what == purpose::verify) {
 		on_verify_job(self, slot, job);
+		return;
+	}
+	if (job.what == purpose::warm) {
+		on_warm_job(self, slot, job);
 		return;
 	}
 	slot.is_job_pending = false;
@@ -431,6 +483,17 @@ void_reply verify_torrent(self_pointer self, std::string const &info_hash)
 	});
 }
 
+void_reply warm_torrent(self_pointer self, std::string const &info_hash)
+{
+	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
+		if (auto const started = slot.record.warm_started(); !started)
+			return started;
+		slot.warming.emplace(slot.record.added().target_storage->pieces());
+		send_warm_jobs(self, slot);
+		return {};
+	});
+}
+
 void finish_stop_if_idle(self_pointer self)
 {
 	if (!self->state.stop_promise || self->state.own_jobs != 0)
@@ -492,6 +555,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 		[self](resume_atom, std::string const &info_hash) { return resume_torrent(self, info_hash); },
 		[self](remove_atom, std::string const &info_hash) { return remove_torrent(self, info_hash); },
 		[self](verify_atom, std::string const &info_hash) { return verify_torrent(self, info_hash); },
+		[self](warm_atom, std::string const &info_hash) { return warm_torrent(self, info_hash); },
 		[self](announce_atom, std::string const &info_hash) {
 			return with_torrent(self, info_hash,
 				[self, &info_hash](torrent_slot &) { return self->state.session->reannounce(info_hash); });

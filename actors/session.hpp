@@ -2,6 +2,7 @@
 
 #include "actors/core/job_router.hpp"
 #include "actors/core/torrent_record.hpp"
+#include "actors/core/warm_up.hpp"
 #include "actors/messages.hpp"
 
 #include <deque>
@@ -35,6 +36,7 @@ struct session_state {
 		std::int32_t verify_next = 0;      ///< next piece to verify
 		std::size_t verify_pending = 0;
 		std::optional<error> verify_failure;
+		std::optional<warm_up> warming;
 		bool is_removed = false; ///< answers wait for the removed fact
 		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
 	};

@@ -99,6 +99,11 @@ constexpr auto table = std::to_array<command_info>({
 	{"verify", "SEL...", 1, operands_unlimited, {},
 		"start reading the target itself and comparing every piece; see wait --for verified",
 		selector_details},
+	{"warm", "SEL...", 1, operands_unlimited, {},
+		"start reading sources into the cache before they are asked for, as far as there is room",
+		"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\". What "
+		"several peers ask for, and what is to be written, stays. status --verbose shows how far it is, the "
+		"event torrent-warmed tells of its end; pause and remove end it."},
 	{"reannounce", "SEL...", 1, operands_unlimited, {}, "look for peers now", selector_details},
 	{"peers", "[SEL...]", 0, operands_unlimited, {}, "show the peers of torrents",
 		"FLAGS: i interested, I peer interested, c choked, C peer choked, s snubbed."},

@@ -182,6 +182,10 @@ std::string render_status_verbose(std::vector<torrent_view> const &torrents, boo
 		if (t.bad_pieces.value_or(0) > 0)
 			verified = "FAILED: " + std::to_string(*t.bad_pieces) + " pieces do not match";
 		line("verified", verified);
+		if (t.warm_bytes)
+			line("warm-up",
+				format_bytes(*t.warm_bytes) +
+					(t.is_warming ? " in the cache so far" : " brought into the cache"));
 		line("down", format_rate(t.down_rate) + ", " + format_bytes(t.downloaded_bytes) + " in all");
 		line("up", format_rate(t.up_rate) + ", " + format_bytes(t.uploaded_bytes) + " in all");
 		line("peers", std::to_string(t.peers) + ", of them seeds " + std::to_string(t.seeds));

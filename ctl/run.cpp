@@ -141,6 +141,7 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"resume", run_selected},
 	{"remove", run_selected},
 	{"verify", run_selected},
+	{"warm", run_selected},
 	{"reannounce", run_selected},
 	{"peers", run_peers},
 	{"set", run_set},

@@ -95,6 +95,8 @@ torrent_view read_torrent(json const &object)
 	if (failure != object.end() && !failure->is_null())
 		t.failure = wire::error_from_json(*failure);
 	t.bad_pieces = maybe_number_of(object, "bad_pieces");
+	t.is_warming = flag_of(object, "warming");
+	t.warm_bytes = maybe_number_of(object, "warm_bytes");
 	return t;
 }
 

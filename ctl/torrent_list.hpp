@@ -41,6 +41,8 @@ struct torrent_view {
 	std::uint64_t added_unix_ms = 0;
 	std::optional<error> failure;
 	std::optional<std::uint64_t> bad_pieces;
+	bool is_warming = false;
+	std::optional<std::uint64_t> warm_bytes;
 
 	bool is_complete() const { return pieces_total > 0 && pieces_done == pieces_total; }
 	/// Every byte is right and on stable storage.

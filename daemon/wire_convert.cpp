@@ -73,7 +73,7 @@ converted to_empty(json const &)
 
 using converter = converted (*)(json const &);
 
-constexpr std::array<std::pair<std::string_view, converter>, 15> converters{{
+constexpr std::array<std::pair<std::string_view, converter>, 16> converters{{
 	{"ping", to_empty<ping_request>},
 	{"version", to_empty<version_request>},
 	{"add", to_add},
@@ -83,6 +83,7 @@ constexpr std::array<std::pair<std::string_view, converter>, 15> converters{{
 	{"resume", to_torrent_request<torrent_verb::resume>},
 	{"remove", to_torrent_request<torrent_verb::remove>},
 	{"verify", to_torrent_request<torrent_verb::verify>},
+	{"warm", to_torrent_request<torrent_verb::warm>},
 	{"reannounce", to_torrent_request<torrent_verb::reannounce>},
 	{"peers",
 		[](json const &args) -> converted { return control_verb(peers_request{list(args, "selectors")}); }},
@@ -113,7 +114,8 @@ json torrent_json(torrent_row const &row)
 		{"piece_bytes", row.piece_bytes}, {"hash_failures", row.hash_failures},
 		{"read_errors", row.read_errors}, {"progress", row.progress},
 		{"eta_seconds", or_null(row.eta_seconds)}, {"added_unix_ms", row.added_unix_ms},
-		{"error", wire::error_to_json(row.failure)}, {"bad_pieces", or_null(row.bad_pieces)}};
+		{"error", wire::error_to_json(row.failure)}, {"bad_pieces", or_null(row.bad_pieces)},
+		{"warming", row.is_warming}, {"warm_bytes", or_null(row.warm_bytes)}};
 }
 
 json totals_json(std::vector<torrent_row> const &rows)

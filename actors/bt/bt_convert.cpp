@@ -24,6 +24,7 @@ namespace
 lt::operation_t operation_of(job_kind kind)
 {
 	switch (kind) {
+	case job_kind::warm:
 	case job_kind::read:
 	case job_kind::hash_piece:
 	case job_kind::hash_block:

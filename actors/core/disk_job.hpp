@@ -18,6 +18,9 @@ using sha1_digest = std::array<std::byte, 20>;
 using sha256_digest = std::array<std::byte, 32>;
 
 enum class job_kind : std::uint8_t {
+	/// Reads what is not cached of length_bytes at offset_bytes (a block's) of the piece into the cache, as
+	/// far as there is room -> cached_bytes.
+	warm,
 	read,        ///< length_bytes at offset_bytes of the piece -> block, block_offset_bytes
 	write,       ///< block holds length_bytes for the block-aligned offset_bytes of the piece
 	hash_piece,  ///< -> sha1 if want_sha1; block_sha256 (one a block of the first sha256_bytes)
@@ -58,6 +61,7 @@ struct disk_job {
 	std::uint32_t block_offset_bytes = 0; ///< where in the block the bytes of a read begin
 	sha1_digest sha1{};
 	std::vector<sha256_digest> block_sha256;
+	std::uint32_t cached_bytes = 0; ///< what the cache holds of the stretch that a warm job named
 	std::optional<error> failure;
 	bool is_first_failure = false; ///< this failure made the storage fail: the one to tell the operator
 };

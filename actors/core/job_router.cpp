@@ -20,6 +20,7 @@ bool is_for_all_partitions(job_kind kind)
 	case job_kind::release:
 	case job_kind::discard:
 		return true;
+	case job_kind::warm:
 	case job_kind::read:
 	case job_kind::write:
 	case job_kind::hash_piece:

@@ -69,8 +69,8 @@ std::optional<error> fault_of(disk_job const &job)
 	};
 	if (!job.target)
 		return invalid("a disk job without a storage");
-	bool const needs_piece = job.kind == job_kind::read || job.kind == job_kind::write ||
-		job.kind == job_kind::hash_piece || job.kind == job_kind::hash_block ||
+	bool const needs_piece = job.kind == job_kind::warm || job.kind == job_kind::read ||
+		job.kind == job_kind::write || job.kind == job_kind::hash_piece || job.kind == job_kind::hash_block ||
 		job.kind == job_kind::clear_piece;
 	if (!needs_piece)
 		return std::nullopt;
@@ -80,6 +80,10 @@ std::optional<error> fault_of(disk_job const &job)
 	auto const size = geometry.piece_size(job.piece);
 	bool const is_within = job.offset_bytes < size && job.length_bytes <= size - job.offset_bytes;
 	switch (job.kind) {
+	case job_kind::warm:
+		if (job.length_bytes == 0 || job.offset_bytes % block_bytes != 0 || !is_within)
+			return invalid("a warm-up of what is not a stretch of its piece");
+		break;
 	case job_kind::read:
 		if (job.length_bytes == 0 || job.length_bytes > block_bytes || !is_within)
 			return invalid("a read that is empty, longer than a block or beyond its piece");
@@ -127,6 +131,7 @@ struct partition_engine::impl {
 	void apply_limits();
 	void dispatch(job_ptr job);
 	void do_read(job_ptr job);
+	void do_warm(job_ptr job);
 	void do_write(job_ptr job);
 	void do_hash(job_ptr job);
 	void do_clear(job_ptr job);
@@ -142,6 +147,8 @@ struct partition_engine::impl {
 		std::uint32_t asked = ~std::uint32_t{0});
 	std::uint32_t blocks_to_load(disk_job const &job, std::uint32_t index);
 	void note_served(disk_job const &job, std::uint32_t index);
+	bool is_read_on(disk_job const &job, std::uint32_t index);
+	void read_on(std::shared_ptr<storage> target, piece_index piece, std::uint32_t index);
 	outcome hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_t count);
 	void hash_here(job_ptr job, std::uint32_t first, std::uint32_t count);
 	block_ref cached(disk_job const &job, std::uint32_t index);
@@ -153,6 +160,7 @@ struct partition_engine::impl {
 	std::optional<error> write_all();
 	std::optional<error> write_storage(storage_id id);
 	void write_piece(storage_id id, piece_index piece);
+	std::uint32_t make_room(std::uint32_t blocks, storage_id warming);
 	void enforce_share();
 	void retry_waiting();
 	void finish_clears();
@@ -295,6 +303,8 @@ void partition_engine::impl::apply_limits()
 void partition_engine::impl::dispatch(job_ptr job)
 {
 	switch (job->kind) {
+	case job_kind::warm:
+		return do_warm(std::move(job));
 	case job_kind::read:
 		return do_read(std::move(job));
 	case job_kind::write:
@@ -405,8 +415,26 @@ partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool 
 		for (auto index = first; index <= last; ++index)
 			note_served(*job, index);
 	}
+	auto const target = job->target;
+	auto const piece = job->piece;
+	// Blocks are for those who wait first.
+	bool const goes_on = waiting.empty() && !job->is_volatile && is_read_on(*job, last);
 	answer(stats, std::move(job));
+	if (goes_on)
+		read_on(target, piece, last + 1);
 	return outcome::done;
+}
+
+/// Is the block after the one at @p index to be read now, since it will be asked for next?
+bool partition_engine::impl::is_read_on(disk_job const &job, std::uint32_t index)
+{
+	if (!ahead.reads_on() || index == 0)
+		return false;
+	auto const *const piece = cache.find(job.target->id(), job.piece);
+	if (piece == nullptr || index + 1 >= piece->slots.size())
+		return false;
+	auto const &slots = piece->slots;
+	return slots[index].is_served && slots[index - 1].is_served && !slots[index + 1].block;
 }
 
 /// For the cache and for reading ahead. A block counts when its last byte goes out, so that a client whose
@@ -433,7 +461,6 @@ partition_engine::impl::load_state partition_engine::impl::load(
 		return load_state::failed;
 	}
 	auto const count = blocks_to_load(job, index);
-
 	fresh.clear();
 	while (fresh.size() < count) {
 		auto block = take_block();
@@ -461,6 +488,21 @@ partition_engine::impl::load_state partition_engine::impl::load(
 	}
 	fresh.clear();
 	return load_state::loaded;
+}
+
+/// Reads what a reader of whole pieces asks for next, right after it was given the last block that was
+/// cached. A failure is not told to anyone: who asks for the block meets it again.
+void partition_engine::impl::read_on(std::shared_ptr<storage> target, piece_index piece, std::uint32_t index)
+{
+	disk_job onward;
+	onward.target = std::move(target);
+	onward.piece = piece;
+	block_ref next;
+	if (load(onward, index, next) != load_state::loaded)
+		return;
+	stats.ahead_blocks.fetch_add(1, relaxed);
+	if (auto *const known = cache.find(onward.target->id(), piece))
+		known->slots[index].is_ahead = static_cast<bool>(known->slots[index].block);
 }
 
 /// How many blocks to read when the one at @p index is missing, itself included.
@@ -504,6 +546,59 @@ result<void> partition_engine::impl::fill(
 	assert(open != nullptr);
 	return handles.read_payload(
 		*open, payload_of(job, first, static_cast<std::uint32_t>(blocks.size())), buffers);
+}
+
+/// Waits for nothing and pushes out nothing that may be asked for: where there is no room, the job ends.
+void partition_engine::impl::do_warm(job_ptr job)
+{
+	auto const opened = handles.acquire(job->target);
+	if (!opened)
+		return answer(stats, std::move(job), opened.failure());
+	auto const id = job->target->id();
+	auto const stretch_end = job->offset_bytes + job->length_bytes;
+	auto const end = (stretch_end + block_bytes - 1) / block_bytes;
+	for (auto index = job->offset_bytes / block_bytes; index < end;) {
+		auto const *const piece = cache.find(id, job->piece);
+		if (piece != nullptr && piece->slots[index].block) {
+			++index;
+			continue;
+		}
+		auto const room = make_room(missing_run(*job, index, end), id);
+		fresh.clear();
+		while (fresh.size() < room) {
+			auto block = arena.allocate(block_purpose::read);
+			if (!block)
+				break;
+			fresh.push_back(std::move(block));
+		}
+		if (fresh.empty())
+			break;
+		auto const loaded = static_cast<std::uint32_t>(fresh.size());
+		if (auto const filled = fill(*job, index, fresh); !filled) {
+			fresh.clear();
+			return answer(stats, std::move(job), filled.failure());
+		}
+		keep(*job, index, fresh);
+		fresh.clear();
+		index += loaded;
+	}
+	if (auto const *const piece = cache.find(id, job->piece)) {
+		for (auto index = job->offset_bytes / block_bytes; index < end; ++index) {
+			if (piece->slots[index].block)
+				job->cached_bytes += std::min(block_bytes, stretch_end - index * block_bytes);
+		}
+	}
+	answer(stats, std::move(job));
+}
+
+/// How many of the blocks that a warm-up wants fit in the share, at the cost of what it may push out.
+std::uint32_t partition_engine::impl::make_room(std::uint32_t blocks, storage_id warming)
+{
+	auto const held = cache.clean_blocks() + cache.dirty_blocks();
+	auto const free = limits.cache_blocks_max > held ? limits.cache_blocks_max - held : 0;
+	if (free >= blocks)
+		return blocks;
+	return std::min(blocks, free + cache.evict_for_warming(blocks - free, warming));
 }
 
 void partition_engine::impl::do_hash(job_ptr job)

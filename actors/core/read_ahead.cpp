@@ -17,16 +17,21 @@ constexpr std::uint32_t start_divisor = 4;
 std::uint32_t read_ahead::decide(miss const &at) const
 {
 	auto const start = m_limit / start_divisor;
-	bool const are_pieces_read_whole = m_whole_pieces >= whole_pieces_needed;
+	bool const is_whole = m_whole_pieces >= whole_pieces_needed;
 	std::uint32_t wanted = 1;
 	if (at.is_shared)
 		wanted = m_limit;
 	else if (at.index == 0)
-		wanted = are_pieces_read_whole ? m_limit : start;
+		wanted = is_whole ? m_limit : start;
 	else if (at.run_before > 0)
-		wanted = are_pieces_read_whole ? m_limit : std::max(start, 2 * at.run_before);
+		wanted = is_whole ? m_limit : std::max(start, 2 * at.run_before);
 	wanted = std::min({wanted, m_limit, at.blocks - at.index});
 	return std::max(wanted, 1U);
+}
+
+bool read_ahead::reads_on() const
+{
+	return m_limit > 1 && m_whole_pieces >= whole_pieces_needed;
 }
 
 void read_ahead::piece_ended()

@@ -26,6 +26,8 @@ public:
 	void set_limit(std::uint32_t blocks) { m_limit = blocks; }
 	/// Blocks to read, the missed one included: at least 1, never beyond the piece.
 	std::uint32_t decide(miss const &at) const;
+	/// Pieces are read whole: what comes next is worth reading before it is asked for.
+	bool reads_on() const;
 	/// A piece was read in order up to its last block.
 	void piece_ended();
 	/// So many blocks read ahead were evicted before anybody asked for them.

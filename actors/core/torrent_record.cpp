@@ -204,6 +204,25 @@ void torrent_record::verify_ended(std::optional<error> const &failure)
 			" pieces on the device differ from the torrent"));
 }
 
+result<void> torrent_record::warm_started()
+{
+	if (m_row.failure)
+		return make_error(errc::invalid_argument, "the torrent is in error; resume it first");
+	if (m_row.is_warming)
+		return make_error(errc::already_exists, "a warm-up is already running");
+	if (!may_warm())
+		return make_error(
+			errc::invalid_argument, "only a torrent that is complete and not paused has a use for it");
+	m_row.is_warming = true;
+	m_row.warm_bytes = 0;
+	return {};
+}
+
+bool torrent_record::may_warm() const
+{
+	return m_is_complete && m_row.is_synced && !m_is_paused && !m_row.failure;
+}
+
 void torrent_record::sample_rates(monotonic_time now)
 {
 	// Between two statuses the counters stand still although bytes move.

@@ -56,6 +56,13 @@ public:
 	/// Bad pieces found by the verification so far.
 	std::uint32_t bad_pieces() const { return m_bad_pieces; }
 
+	/// A warm-up reads the source into the cache for those who will ask. Refused unless seeding.
+	result<void> warm_started();
+	/// It may go on: the torrent seeds still.
+	bool may_warm() const;
+	void on_warmed(std::uint64_t cached_bytes) { m_row.warm_bytes = cached_bytes; }
+	void warm_ended() { m_row.is_warming = false; }
+
 	/// Recomputes rates over the last seconds; call it with every status and about twice a second.
 	void sample_rates(monotonic_time now);
 	/// No peer is connected although there is something to fetch.

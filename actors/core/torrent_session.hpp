@@ -74,6 +74,8 @@ struct torrent_row {
 	std::uint64_t added_unix_ms = 0;
 	std::optional<error> failure;
 	std::optional<std::uint32_t> bad_pieces; ///< of the last verify
+	bool is_warming = false;                 ///< its source is being read into the cache
+	std::optional<std::uint64_t> warm_bytes; ///< what the last warm-up has brought into the cache so far
 };
 
 struct peer_row {

@@ -42,7 +42,7 @@ constexpr std::array<arg_info, 3> set_args{{
 	{"save", arg_type::boolean, false, "write the configuration file as well"},
 }};
 
-constexpr std::array<verb_info, 15> table{{
+constexpr std::array<verb_info, 16> table{{
 	{"ping", {}, "answers", verb_effect::reads},
 	{"version", {}, "versions, process id, up time and where events are published", verb_effect::reads},
 	{"add", add_args, "checks the target and adds a torrent", verb_effect::changes},
@@ -51,6 +51,7 @@ constexpr std::array<verb_info, 15> table{{
 	{"resume", some_selectors, "goes on; clears an error and checks the device first", verb_effect::changes},
 	{"remove", some_selectors, "forgets the torrent; what is on the device stays", verb_effect::changes},
 	{"verify", some_selectors, "reads the device itself and compares every piece", verb_effect::changes},
+	{"warm", some_selectors, "reads a source into the cache, as far as there is room", verb_effect::changes},
 	{"reannounce", some_selectors, "asks trackers and the local network for peers now", verb_effect::changes},
 	{"peers", any_selectors, "the peers of torrents", verb_effect::reads},
 	{"get", get_args, "configuration keys with their values", verb_effect::reads},

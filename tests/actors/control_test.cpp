@@ -59,6 +59,7 @@ session_actor::behavior_type fake_session(session_actor::pointer self, session_s
 		[act](resume_atom, std::string const &hash) { return act("resume", hash); },
 		[act](remove_atom, std::string const &hash) { return act("remove", hash); },
 		[act](verify_atom, std::string const &hash) { return act("verify", hash); },
+		[act](warm_atom, std::string const &hash) { return act("warm", hash); },
 		[act](announce_atom, std::string const &hash) { return act("reannounce", hash); },
 		[](peers_atom, std::string const &hash) -> peers_reply {
 			peer_row peer;
@@ -203,9 +204,9 @@ TEST_CASE_METHOD(fixture, "a change without selectors is refused")
 
 TEST_CASE_METHOD(fixture, "every torrent verb reaches the session for each selected torrent")
 {
-	auto const verb = GENERATE(table<torrent_verb, char const *>(
-		{{torrent_verb::pause, "pause"}, {torrent_verb::resume, "resume"}, {torrent_verb::remove, "remove"},
-			{torrent_verb::verify, "verify"}, {torrent_verb::reannounce, "reannounce"}}));
+	auto const verb = GENERATE(table<torrent_verb, char const *>({{torrent_verb::pause, "pause"},
+		{torrent_verb::resume, "resume"}, {torrent_verb::remove, "remove"}, {torrent_verb::verify, "verify"},
+		{torrent_verb::warm, "warm"}, {torrent_verb::reannounce, "reannounce"}}));
 	auto const changed = value<torrent_reply>(torrent_request{std::get<0>(verb), {"all"}});
 	CHECK(changed.info_hashes == strings{script.rows[0].info_hash, script.rows[1].info_hash});
 	std::string const word = std::get<1>(verb);

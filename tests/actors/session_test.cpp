@@ -387,6 +387,64 @@ TEST_CASE("a verification that cannot read ends as an error", "[session]")
 	CHECK_FALSE(bench.row().is_verified);
 }
 
+TEST_CASE("a warm-up reads the source into the cache once and tells how far it is", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	CHECK(bench.tell(warm_atom::value).failure().code == errc::invalid_argument);
+	bench.complete_and_sync();
+	CHECK_FALSE(bench.row().warm_bytes);
+	auto const read_bytes = [&bench] { return bench.stats[0].read_bytes + bench.stats[1].read_bytes; };
+	for (std::size_t round = 1; round <= 2; ++round) {
+		CHECK(bench.tell(warm_atom::value));
+		bench.world.run();
+		CHECK(bench.row().warm_bytes == 4 * mib);
+		CHECK_FALSE(bench.row().is_warming);
+		CHECK(read_bytes() == 4 * mib);
+		CHECK(bench.count(event_kind::torrent_warmed) == round);
+	}
+	CHECK(bench.events.back().new_value == std::to_string(4 * mib));
+	CHECK(bench.row().state == torrent_state::seeding);
+}
+
+TEST_CASE("pausing ends a warm-up", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	bench.router.hold();
+	bench.router.release({bench.ports[1]});
+	bench.router.hold();
+	CHECK(bench.tell(warm_atom::value));
+	CHECK(bench.row().is_warming);
+	CHECK(bench.tell(warm_atom::value).failure().code == errc::already_exists);
+	CHECK(bench.tell(pause_atom::value));
+	bench.router.release();
+	bench.world.run();
+	CHECK_FALSE(bench.row().is_warming);
+	// The two stretches that were under way.
+	CHECK(bench.row().warm_bytes == 2 * mib);
+	CHECK(bench.count(event_kind::torrent_warmed) == 1);
+}
+
+TEST_CASE("a warm-up that cannot read ends with the story and leaves the torrent alone", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	bench.disk->faults().always(device_call::read, {});
+	CHECK(bench.tell(warm_atom::value));
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::seeding);
+	CHECK(bench.row().warm_bytes == 0U);
+	CHECK(bench.row().read_errors > 0);
+	auto const told = std::find_if(bench.events.begin(), bench.events.end(),
+		[](event const &e) { return e.kind == event_kind::torrent_warmed; });
+	REQUIRE(told != bench.events.end());
+	REQUIRE(told->failure);
+	CHECK(told->failure->os_errno == EIO);
+}
+
 TEST_CASE("a torrent that a failed read has stopped tells of that read", "[session]")
 {
 	session_bench bench;

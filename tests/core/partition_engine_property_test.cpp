@@ -125,6 +125,12 @@ private:
 			return submit(std::move(job));
 		}
 		case 7: {
+			if (below(2) == 0) {
+				auto job = of_piece(job_kind::warm, m, piece);
+				job->offset_bytes = below(m.target->pieces().blocks_in_piece(piece)) * block_bytes;
+				job->length_bytes = 1 + below(size - job->offset_bytes);
+				return submit(std::move(job));
+			}
 			auto job = of_piece(job_kind::hash_block, m, piece);
 			job->offset_bytes = below(m.target->pieces().blocks_in_piece(piece)) * block_bytes;
 			return submit(std::move(job));
@@ -195,6 +201,8 @@ private:
 				m_faults += name + " failed: " + to_string(*job.failure) + "; ";
 			return;
 		}
+		if (job.kind == job_kind::warm && job.cached_bytes > job.length_bytes)
+			m_faults += name + " cached more than it was asked to; ";
 		auto const &m = model_of(job);
 		auto const at = m.target->pieces().piece_offset(job.piece);
 		std::span<std::byte const> const payload = m.payload;

@@ -192,6 +192,33 @@ TEST_CASE("once pieces are read to their ends, the next is read as far as allowe
 	CHECK(f.disk->operations().back().length_bytes == piece_bytes);
 }
 
+TEST_CASE("a reader of whole pieces finds what comes next already read")
+{
+	engine_limits limits;
+	limits.prefetch_bytes = 4 * block_bytes;
+	engine_fixture f(limits);
+	auto const s = plain(f);
+	for (int piece = 0; piece < 2; ++piece)
+		for (std::uint32_t i = 0; i < piece_blocks; ++i)
+			f.read(s, piece, i * block_bytes, block_bytes);
+	auto const misses = f.stats.cache_misses.load();
+	auto const calls = f.calls(device_call::read);
+	for (std::uint32_t i = 0; i < piece_blocks; ++i)
+		CHECK(f.bytes_read(f.read(s, 2, i * block_bytes, block_bytes)) ==
+			pristine(0x100000 + 2 * piece_bytes + i * block_bytes, block_bytes));
+	CHECK(f.stats.cache_misses == misses + 1);
+	CHECK(f.calls(device_call::read) == calls + piece_blocks / 4);
+	CHECK(f.stats.ahead_unused_blocks == 0);
+
+	// What nobody asked for fails nobody: the next four blocks, and the first of them alone.
+	f.faults->at_call_of(device_call::read, calls + 5, {});
+	f.faults->at_call_of(device_call::read, calls + 6, {});
+	for (std::uint32_t i = 0; i < 5; ++i)
+		f.done(f.read(s, 3, i * block_bytes, block_bytes));
+	CHECK(f.stats.errors == 2);
+	CHECK(f.stats.cache_misses == misses + 3);
+}
+
 TEST_CASE("a lone block in the middle of a piece is read alone")
 {
 	engine_fixture f;
@@ -275,6 +302,52 @@ TEST_CASE("read-ahead stops at a block that is cached, which may be newer than t
 	f.read(s, 0, 0, block_bytes);
 	CHECK(f.disk->operations().back().length_bytes == 2 * block_bytes);
 	CHECK(f.bytes_read(f.read(s, 0, 2 * block_bytes, block_bytes)) == repeated(a, block_bytes));
+}
+
+TEST_CASE("a warm-up reads what is missing in one call and the reads that follow are hits")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	auto const warm = [&] {
+		auto job = f.sink.make_job(job_kind::warm, s);
+		job->piece = piece_index{1};
+		job->length_bytes = piece_bytes;
+		return f.done(f.submit(std::move(job))).cached_bytes;
+	};
+	CHECK(warm() == piece_bytes);
+	CHECK(f.calls(device_call::read) == 1);
+	CHECK(f.disk->operations().back().length_bytes == piece_bytes);
+	CHECK(warm() == piece_bytes);
+	CHECK(f.bytes_read(f.read(s, 1, 0, block_bytes)) == pristine(0x100000 + piece_bytes, block_bytes));
+	CHECK(f.calls(device_call::read) == 1);
+	CHECK(f.stats.ahead_blocks == 0);
+}
+
+TEST_CASE("a warm-up fills the share and pushes out neither what is wanted, nor what is dirty, nor its own")
+{
+	engine_limits limits;
+	limits.cache_blocks_max = 2 * piece_blocks;
+	engine_fixture f(limits);
+	auto const s = plain(f);
+	s->set_readers(5);
+	for (int round = 0; round < 2; ++round)
+		f.read(s, 0, 0, block_bytes); // wanted, with what was read ahead
+	auto const wanted = static_cast<std::uint32_t>(f.stats.blocks_clean);
+	auto const dirty = f.write(s, 3, 5, a);
+	std::uint32_t cached = 0;
+	for (int piece = 1; piece < 4; ++piece) {
+		auto job = f.sink.make_job(job_kind::warm, s);
+		job->piece = piece_index{piece};
+		job->length_bytes = piece_bytes;
+		cached += f.done(f.submit(std::move(job))).cached_bytes;
+	}
+	CHECK(f.stats.blocks_clean + f.stats.blocks_dirty == 2 * piece_blocks);
+	CHECK(cached == (2 * piece_blocks - wanted) * block_bytes);
+	CHECK(f.is_open(dirty));
+	auto const before = f.calls(device_call::read);
+	f.read(s, 0, 0, block_bytes);
+	f.read(s, 1, 0, block_bytes);
+	CHECK(f.calls(device_call::read) == before);
 }
 
 TEST_CASE("a volatile read leaves nothing behind")

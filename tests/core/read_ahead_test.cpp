@@ -39,9 +39,11 @@ TEST_CASE_METHOD(
 	CHECK(at(0) == limit / 4);
 	policy.piece_ended();
 	CHECK(at(0) == limit);
+	CHECK(policy.reads_on());
 	policy.went_unused(0);
 	CHECK(at(0) == limit);
 	policy.went_unused(1);
+	CHECK_FALSE(policy.reads_on());
 	CHECK(at(0) == limit / 4);
 }
 
@@ -66,6 +68,7 @@ TEST_CASE_METHOD(fixture, "no limit ever makes a read empty or longer than its p
 {
 	for (std::uint32_t allowed : {0u, 1u, 2u, 3u, 1000u}) {
 		policy.set_limit(allowed);
+		CHECK_FALSE(policy.reads_on());
 		for (std::uint32_t index : {0u, 1u, 254u, 255u}) {
 			for (auto const is_shared : {false, true}) {
 				auto const blocks = at(index, index, is_shared);

@@ -72,6 +72,31 @@ torrent_record synced_record()
 
 } // namespace
 
+TEST_CASE("only a torrent that seeds is warmed up, once at a time")
+{
+	auto record = make_record();
+	CHECK(record.warm_started().failure().code == errc::invalid_argument);
+	CHECK_FALSE(record.row().is_warming);
+	CHECK_FALSE(record.row().warm_bytes);
+	record.on_status(complete());
+	record.sync_started();
+	record.sync_ended(std::nullopt);
+	REQUIRE(record.warm_started());
+	CHECK(record.warm_started().failure().code == errc::already_exists);
+	CHECK(record.row().is_warming);
+	CHECK(record.row().warm_bytes == 0U);
+	record.on_warmed(77);
+	record.warm_ended();
+	CHECK_FALSE(record.row().is_warming);
+	CHECK(record.row().warm_bytes == 77U);
+	record.pause();
+	CHECK(record.warm_started().failure().code == errc::invalid_argument);
+	record.resume();
+	CHECK(record.may_warm());
+	record.fail(make_error(errc::io_error, "x"));
+	CHECK_FALSE(record.may_warm());
+}
+
 TEST_CASE("a download is complete only when a flush after the last piece succeeded", "[torrent-record]")
 {
 	auto record = make_record();

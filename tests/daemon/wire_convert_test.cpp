@@ -69,6 +69,8 @@ TEST_CASE("status counts states and adds up sizes")
 	CHECK(shown["totals"]["states"] == json{{"seeding", 2}, {"error", 1}});
 	CHECK(shown["totals"]["size_bytes"] == 30);
 	CHECK(shown["torrents"][0]["error"].is_null());
+	CHECK(shown["torrents"][0]["warming"] == false);
+	CHECK(shown["torrents"][0]["warm_bytes"].is_null());
 	CHECK(shown["torrents"][1]["error"]["context"]["errno_name"] == "EIO");
 }
 

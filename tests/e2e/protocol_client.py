@@ -26,7 +26,7 @@ TORRENT = {
     "size_bytes": int, "done_bytes": int, "downloaded_bytes": int, "uploaded_bytes": int, "down_rate": int, "up_rate": int,
     "peers": int, "seeds": int, "pieces_total": int, "pieces_done": int, "piece_bytes": int, "read_errors": int,
     "hash_failures": int, "progress": (int, float), "eta_seconds": (int, type(None)), "added_unix_ms": int,
-    "error": (dict, type(None)), "bad_pieces": (int, type(None))}
+    "error": (dict, type(None)), "bad_pieces": (int, type(None)), "warming": bool, "warm_bytes": (int, type(None))}
 TOTALS = {"torrents": int, "size_bytes": int, "done_bytes": int, "down_rate": int, "up_rate": int, "peers": int,
           "states": dict}
 SETTING = {"table": str, "key": str, "type": str, "unit": str, "value": str, "effective": str, "default": str,
@@ -300,7 +300,7 @@ def check_torrent(client, torrent, target):
         expect([r["info_hash"] for r in rows] == [info_hash], selector, "selects", rows)
     peers = client.result("peers", selectors=[info_hash])["torrents"]
     expect(len(peers) == 1 and isinstance(peers[0]["peers"], list), "peers gives", peers)
-    for verb in ("pause", "resume", "reannounce", "verify", "remove"):
+    for verb in ("pause", "resume", "reannounce", "verify", "warm", "remove"):
         hashes = client.result(verb, selectors=[info_hash])["info_hashes"]
         expect(hashes == [info_hash], verb, "answers", hashes)
     client.refusal("not-found", "pause", selectors=[info_hash])

@@ -1,0 +1,95 @@
+"""What a seeder's cache is for: every byte of the source is read from the device once, whoever asks for it."""
+import concurrent.futures
+import pathlib
+import unittest
+
+import lab
+from lab import MIB, Lab, assert_covered_equal, need_root
+
+SECTOR_BYTES = 512
+CACHE_MIB = 64
+
+
+def device_read_bytes(device):
+    """What the kernel has read from a block device so far."""
+    fields = pathlib.Path(f"/sys/block/{device.name}/stat").read_text(encoding="ascii").split()
+    return int(fields[2]) * SECTOR_BYTES
+
+
+class SeederCache(unittest.TestCase):
+    def prepare(self, image_bytes):
+        need_root()
+        self.lab = self.enterContext(Lab(3 * image_bytes // MIB))
+        self.image_bytes = image_bytes
+        self.source = self.lab.loop(self.lab.random_image("source", image_bytes))
+        self.torrent = self.lab.torrent(self.source, None, "--fs", "raw", "--piece-size", "2M")
+        self.seeder = self.lab.daemon("seeder", {"disk": {"cache-size": CACHE_MIB}})
+        self.seeder.add(self.torrent, self.source, "--seed")
+        self.seeder.wait_for(lambda row: row["state"] == "seeding", "the source is seeded")
+        self.device_before = device_read_bytes(self.source)
+
+    def transfer(self, names, settings=None, options=(), is_swarm=True):
+        """Brings the image to loop devices, all starting together; the seeder's totals and what was read from its device meanwhile."""
+        targets = {self.lab.daemon(name, settings): self.lab.loop_of(f"target-{name}", self.image_bytes) for name in names}
+        for daemon, target in targets.items():
+            others = [word for other in targets if other is not daemon and is_swarm for word in ("--peer", other.peer)]
+            daemon.add(self.torrent, target, "--paused", "--peer", self.seeder.peer, *others, *options)
+        with concurrent.futures.ThreadPoolExecutor(len(targets)) as at_once:
+            list(at_once.map(lambda daemon: daemon.ctl("resume", "all"), targets))
+        for daemon in targets:
+            daemon.wait_synced()
+        totals = self.seeder.json("stats")["totals"]
+        device_bytes = device_read_bytes(self.source) - self.device_before
+        for daemon, target in targets.items():
+            self.assertEqual(daemon.stop(), 0)
+            assert_covered_equal(self.torrent, self.source, target)
+        rate = totals["cache_hits"] / (totals["cache_hits"] + totals["cache_misses"])
+        figures = {name: totals[name] for name in ("cache_hits", "cache_misses", "read_ops", "read_bytes", "ahead_blocks",
+                                                   "ahead_unused_blocks")}
+        figures |= {"device_bytes": device_bytes, "image_bytes": self.image_bytes, "hit_rate": round(rate, 4)}
+        print(figures)
+        return figures
+
+    def warm(self):
+        self.seeder.ctl("warm", "all")
+        return self.seeder.wait_for(lambda row: not row["warming"], "the warm-up ends")["warm_bytes"]
+
+    def test_a_seeder_with_two_targets_reads_each_byte_of_its_source_once(self):
+        # At this rate more than a second between the targets are less than the cache holds.
+        self.prepare(3 * CACHE_MIB * MIB)
+        apart = {"session": {"pex": False, "download-limit": "16MiB/s"}}
+        figures = self.transfer(["first", "second"], apart, ["--sequential"], is_swarm=False)
+        self.assertGreaterEqual(figures["hit_rate"], 0.98, figures)
+        self.assertLessEqual(figures["read_bytes"], 1.02 * self.image_bytes, figures)
+        self.assertLessEqual(figures["device_bytes"], 1.02 * self.image_bytes, figures)
+
+    def test_two_targets_that_exchange_pieces_cost_no_more_reads_than_uploads(self):
+        self.prepare(4 * CACHE_MIB * MIB)
+        figures = self.transfer(["first", "second"])
+        self.assertGreaterEqual(figures["hit_rate"], 0.98, figures)
+        self.assertEqual(figures["device_bytes"], figures["read_bytes"])
+        # Statuses of the session come some time after the bytes they tell of.
+        self.seeder.wait_for(lambda row: figures["read_bytes"] <= 1.02 * row["uploaded_bytes"],
+                             f"what was read was sent: {figures}", seconds=10)
+
+    def test_a_warm_seeder_serves_from_memory(self):
+        self.prepare(16 * MIB)
+        self.assertEqual(self.warm(), self.image_bytes)
+        self.assertEqual(device_read_bytes(self.source) - self.device_before, self.image_bytes)
+        figures = self.transfer(["target"])
+        self.assertEqual((figures["cache_misses"], figures["device_bytes"]), (0, self.image_bytes), figures)
+
+    def test_a_warm_up_of_more_than_fits_ends_within_the_budget(self):
+        self.prepare(2 * CACHE_MIB * MIB)
+        warm_bytes = self.warm()
+        budget = self.seeder.json("stats")["budget"]
+        # Less is left for the source only by what receiving may need.
+        self.assertGreaterEqual(warm_bytes, CACHE_MIB * MIB * 3 // 8, budget)
+        self.assertLessEqual(warm_bytes, budget["used_bytes"])
+        self.assertLess(budget["used_bytes"], budget["capacity_bytes"])
+        # Nothing was read for the sake of being pushed out again.
+        self.assertEqual(device_read_bytes(self.source) - self.device_before, warm_bytes)
+
+
+if __name__ == "__main__":
+    lab.run(__import__("__main__"))
