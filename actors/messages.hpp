@@ -1,12 +1,14 @@
 #pragma once
 
 #include "actors/core/bottleneck.hpp"
+#include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/disk_job.hpp"
 #include "actors/core/lane_collector.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/piece_digest.hpp"
 #include "actors/core/result.hpp"
+#include "actors/core/resume_store.hpp"
 #include "actors/core/sha_lanes.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "actors/events.hpp"
@@ -40,6 +42,8 @@ using status_atom = caf::atom_constant<caf::atom("status")>;
 using stats_atom = caf::atom_constant<caf::atom("stats")>;
 using setting_atom = caf::atom_constant<caf::atom("setting")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+using save_atom = caf::atom_constant<caf::atom("save")>;
+using erase_atom = caf::atom_constant<caf::atom("erase")>;
 using wakeup_atom = caf::atom_constant<caf::atom("wakeup")>;
 
 // In-process only: each owns jobs that hold buffers and callbacks. Destroyed unread, a batch would lose them,
@@ -62,6 +66,8 @@ struct finished_job_data {
 	job_ptr job;
 };
 using finished_job = std::shared_ptr<finished_job_data>;
+
+using kept_torrent_ptr = std::shared_ptr<kept_torrent const>;
 
 // Answers. Errors travel as values, so that every receiver sees the whole story.
 using void_reply = result<void>;
@@ -159,6 +165,8 @@ using session_actor = caf::typed_actor<
 	caf::replies_to<status_atom>::with<rows_reply>,
 	// Applies one setting to the running session.
 	caf::replies_to<setting_atom, session_setting>::with<void_reply>,
+	// New limits of what a crash may cost.
+	caf::reacts_to<limits_atom, checkpoint_limits>,
 	// To itself, from libtorrent's thread: alerts are waiting.
 	caf::reacts_to<wakeup_atom>,
 	// To itself: time to ask for changed torrents.
@@ -167,6 +175,14 @@ using session_actor = caf::typed_actor<
 	caf::reacts_to<finished_job>,
 	// Removes all torrents in order and closes the session; answers when the disk adapter is gone.
 	caf::replies_to<stop_atom>::with<void_reply>>;
+
+using state_keeper_actor = caf::typed_actor<
+	// Replaces what is kept of the torrent.
+	caf::reacts_to<save_atom, kept_torrent_ptr>,
+	// Keeps nothing of the torrent any more.
+	caf::reacts_to<erase_atom, std::string>,
+	// Ends, after everything that was sent before.
+	caf::reacts_to<stop_atom>>;
 
 using stats_actor = caf::typed_actor<
 	// A snapshot; never waits for a device.
@@ -199,6 +215,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::hash_work)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::finished_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::engine_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::collect_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::checkpoint_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::kept_torrent_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)

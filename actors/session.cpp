@@ -41,7 +41,7 @@ constexpr std::size_t verify_pieces_per_partition = 2;
 /// Stretches that a warm-up keeps in flight for each partition: one is read while the next is on its way.
 constexpr std::size_t warm_stretches_per_partition = 2;
 
-enum class purpose : std::uint8_t { sync, recover, verify, warm };
+enum class purpose : std::uint8_t { sync, checkpoint, recover, verify, warm };
 
 struct session_job : disk_job {
 	std::string info_hash;
@@ -83,6 +83,39 @@ void publish_state(self_pointer self, torrent_slot &slot)
 	emit(self, std::move(e));
 }
 
+void keep(self_pointer self, torrent_slot const &slot)
+{
+	if (!self->state.keeper || slot.is_removed)
+		return;
+	auto const &row = slot.record.row();
+	auto kept = std::make_shared<kept_torrent>();
+	kept->info_hash = row.info_hash;
+	kept->request = slot.request;
+	kept->device = slot.device;
+	kept->added_unix_ms = row.added_unix_ms;
+	kept->is_paused = slot.record.is_paused();
+	kept->is_doubtful = slot.is_doubtful;
+	kept->pieces = slot.durable_pieces;
+	caf::anon_send(self->state.keeper, save_atom::value, kept_torrent_ptr(std::move(kept)));
+}
+
+/// Nothing is known any more of what the target holds.
+void lose_durable_pieces(self_pointer self, torrent_slot &slot)
+{
+	slot.is_doubtful = true;
+	slot.durable_pieces.assign(slot.durable_pieces.size(), false);
+	slot.checkpoints = checkpoint_policy(monotonic_clock::now());
+	keep(self, slot);
+}
+
+/// These are on stable storage now.
+void keep_durable_pieces(self_pointer self, torrent_slot &slot, std::vector<bool> pieces)
+{
+	slot.durable_pieces = std::move(pieces);
+	slot.is_doubtful = false;
+	keep(self, slot);
+}
+
 /// The record has failed: the torrent stops, visibly; the others go on.
 void stop_failed(self_pointer self, torrent_slot &slot)
 {
@@ -90,6 +123,7 @@ void stop_failed(self_pointer self, torrent_slot &slot)
 	auto e = make_event(event_kind::torrent_error, info_hash, to_string(*slot.record.failure()));
 	e.failure = slot.record.failure();
 	emit(self, std::move(e));
+	lose_durable_pieces(self, slot);
 	// It may be gone from the session already; then there is nothing to stop.
 	if (auto const paused = self->state.session->pause(info_hash); !paused)
 		emit(self, make_event(event_kind::warning, info_hash, "pausing: " + to_string(paused.failure())));
@@ -132,6 +166,35 @@ void start_sync_if_due(self_pointer self, torrent_slot &slot)
 	slot.record.sync_started();
 	publish_state(self, slot);
 	send_to_all(self, slot, job_kind::sync, purpose::sync);
+}
+
+/// Flushes what has been received so far, so that a crash does not cost it.
+void start_checkpoint_if_due(self_pointer self, torrent_slot &slot, monotonic_time now)
+{
+	auto const &row = slot.record.row();
+	if (!self->state.keeper || row.is_seed || row.state != torrent_state::downloading ||
+		slot.is_job_pending || slot.is_removed || self->state.is_closed ||
+		!slot.checkpoints.is_due(self->state.checkpoints, now, row.done_bytes))
+		return;
+	// Asked before the flush: what comes in meanwhile is not covered by it.
+	auto pieces = self->state.session->pieces(row.info_hash);
+	if (!pieces)
+		return; // on its way out
+	slot.checkpoints.begun(now, row.done_bytes);
+	slot.syncing_pieces = *std::move(pieces);
+	send_to_all(self, slot, job_kind::sync, purpose::checkpoint);
+}
+
+void on_checkpoint_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
+{
+	if (self->state.is_closed)
+		return; // the end of the session keeps what it has made durable
+	auto pieces = std::exchange(slot.syncing_pieces, {});
+	if (failure)
+		fail_torrent(self, slot, *failure);
+	else if (!slot.record.failure() && slot.record.state() != torrent_state::checking)
+		keep_durable_pieces(self, slot, std::move(pieces));
+	publish_state(self, slot);
 }
 
 void send_verify_jobs(self_pointer self, torrent_slot &slot)
@@ -240,12 +303,14 @@ void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> co
 {
 	auto const had_failed = slot.record.failure().has_value();
 	slot.record.sync_ended(failure);
-	if (!had_failed && slot.record.failure())
+	if (!had_failed && slot.record.failure()) {
 		stop_failed(self, slot);
-	else if (slot.record.row().is_synced)
+	} else if (slot.record.row().is_synced) {
+		keep_durable_pieces(self, slot, std::vector<bool>(slot.durable_pieces.size(), true));
 		emit(self,
 			make_event(
 				event_kind::torrent_synced, slot.record.added().info_hash, "complete and on stable storage"));
+	}
 	publish_state(self, slot);
 }
 
@@ -280,10 +345,20 @@ void on_own_job(self_pointer self, session_job const &job)
 		return;
 	}
 	slot.is_job_pending = false;
-	if (job.what == purpose::sync)
+	switch (job.what) {
+	case purpose::sync:
 		on_sync_done(self, slot, job.failure);
-	else
+		break;
+	case purpose::checkpoint:
+		on_checkpoint_done(self, slot, job.failure);
+		break;
+	case purpose::recover:
 		on_recovered(self, slot);
+		break;
+	case purpose::verify:
+	case purpose::warm:
+		break; // handled above
+	}
 	start_sync_if_due(self, slot);
 }
 
@@ -293,6 +368,8 @@ void finish_removal(self_pointer self, std::string const &info_hash)
 	if (found == self->state.torrents.end())
 		return;
 	emit(self, make_event(event_kind::torrent_removed, info_hash, found->second.record.added().name));
+	if (self->state.keeper)
+		caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
 	auto const promises = std::move(found->second.removal_promises);
 	self->state.torrents.erase(found);
 	for (auto promise : promises)
@@ -416,9 +493,33 @@ text_reply add_torrent(self_pointer self, add_request const &request)
 		return added.failure();
 	auto const info_hash = added->info_hash;
 	auto const text = added->name + " on " + added->target;
-	self->state.torrents.emplace(
-		info_hash, torrent_slot(torrent_record(std::move(*added), request, unix_ms_now())));
 	emit(self, make_event(event_kind::torrent_added, info_hash, text));
+	if (!added->doubt.empty())
+		emit(self,
+			make_event(event_kind::warning, info_hash,
+				"all of the target is hashed again, since it is not as it was kept: " + added->doubt));
+
+	auto own = std::make_shared<add_request>(request);
+	own->is_check = request.is_check || !added->doubt.empty();
+	own->known_pieces.clear();
+	own->known_device.reset();
+	auto const pieces = static_cast<std::size_t>(added->target_storage->pieces().piece_count());
+	auto durable = added->pieces.empty() ? std::vector<bool>(pieces) : added->pieces;
+	torrent_slot slot(torrent_record(std::move(*added), *own, request.added_unix_ms.value_or(unix_ms_now())));
+	slot.is_doubtful = std::exchange(own->is_check, false);
+	slot.request = std::move(own);
+	slot.durable_pieces = std::move(durable);
+	if (self->state.keeper) {
+		auto const device = identify_device(request.target);
+		if (device)
+			slot.device = *device;
+		else
+			emit(self,
+				make_event(event_kind::warning, info_hash,
+					"the target cannot be told from another one: " + to_string(device.failure())));
+	}
+	keep(self, slot);
+	self->state.torrents.emplace(info_hash, std::move(slot));
 	self->state.session->request_status();
 	schedule_tick(self);
 	return info_hash;
@@ -448,7 +549,9 @@ void_reply resume_torrent(self_pointer self, std::string const &info_hash)
 				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
 		}
 		slot.read_failure.reset();
-		if (!slot.record.resume())
+		bool const had_failed = slot.record.resume();
+		keep(self, slot);
+		if (!had_failed)
 			return self->state.session->resume(info_hash);
 		send_to_all(self, slot, job_kind::discard, purpose::recover);
 		return {};
@@ -512,6 +615,14 @@ caf::result<void_reply> stop_session(self_pointer self)
 		return promise;
 	}
 	collect_facts(self);
+	for (auto &[info_hash, slot] : self->state.torrents) {
+		auto const state = slot.record.state();
+		bool const is_checked = state != torrent_state::checking && state != torrent_state::error;
+		if (slot.record.row().is_seed || slot.record.row().is_synced || slot.is_removed || !is_checked)
+			continue;
+		if (auto pieces = self->state.session->pieces(info_hash))
+			slot.syncing_pieces = *std::move(pieces);
+	}
 	self->state.is_closed = true;
 	self->state.session->close();
 	// What was dirty was written only now: a device that failed at it must not go unheard.
@@ -521,6 +632,16 @@ caf::result<void_reply> stop_session(self_pointer self)
 		if (!self->state.stop_failure)
 			self->state.stop_failure = fact.failure;
 		emit_disk_error(self, fact);
+		if (auto const found = self->state.torrents.find(fact.info_hash);
+			found != self->state.torrents.end()) {
+			found->second.syncing_pieces.clear();
+			lose_durable_pieces(self, found->second);
+		}
+	}
+	// The rest was written and flushed as its storage was let go.
+	for (auto &[info_hash, slot] : self->state.torrents) {
+		if (!slot.syncing_pieces.empty())
+			keep_durable_pieces(self, slot, std::exchange(slot.syncing_pieces, {}));
 	}
 	for (auto &[info_hash, slot] : self->state.torrents) {
 		for (auto &waiting : slot.removal_promises)
@@ -538,6 +659,8 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 	name_own_thread(*self, "session");
 	self->state.session = std::move(config->session);
 	self->state.router = config->router;
+	self->state.keeper = config->keeper;
+	self->state.checkpoints = config->checkpoints;
 	session_actor const me(self);
 	self->state.sink = std::make_shared<session_job_sink>(me);
 	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });
@@ -547,8 +670,10 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 		[self](pause_atom, std::string const &info_hash) {
 			return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
 				auto const paused = self->state.session->pause(info_hash);
-				if (paused)
+				if (paused) {
 					slot.record.pause();
+					keep(self, slot);
+				}
 				return paused;
 			});
 		},
@@ -577,6 +702,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 				return closing();
 			return self->state.session->apply(setting);
 		},
+		[self](limits_atom, checkpoint_limits const &limits) { self->state.checkpoints = limits; },
 		[self](wakeup_atom) { collect_facts(self); },
 		[self](tick_atom) {
 			self->state.is_ticking = false;
@@ -586,6 +712,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 			auto const now = monotonic_clock::now();
 			for (auto &[info_hash, slot] : self->state.torrents) {
 				slot.record.sample_rates(now);
+				start_checkpoint_if_due(self, slot, now);
 				if (!slot.record.wants_peers())
 					continue;
 				if (auto const asked = self->state.session->connect_named_peers(info_hash); !asked)

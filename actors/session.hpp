@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/job_router.hpp"
 #include "actors/core/torrent_record.hpp"
 #include "actors/core/warm_up.hpp"
@@ -19,6 +20,8 @@ namespace ezio
 struct session_config {
 	std::unique_ptr<torrent_session> session;
 	job_router *router = nullptr; ///< outlives the actor
+	state_keeper_actor keeper;    ///< none: nothing is kept for a restart
+	checkpoint_limits checkpoints;
 };
 
 /// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
@@ -38,12 +41,22 @@ struct session_state {
 		std::optional<error> verify_failure;
 		std::optional<warm_up> warming;
 		bool is_removed = false; ///< answers wait for the removed fact
+
+		// What is kept for a restart.
+		std::shared_ptr<add_request const> request;
+		device_identity device;
+		checkpoint_policy checkpoints{monotonic_clock::now()};
+		std::vector<bool> syncing_pieces; ///< what the running checkpoint makes durable
+		std::vector<bool> durable_pieces; ///< flushed to stable storage after their hashes matched
+		bool is_doubtful = false;         ///< what the target holds must be hashed after a restart
 		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
 	};
 
 	std::unique_ptr<torrent_session> session;
 	job_router *router = nullptr;
 	std::shared_ptr<session_job_sink> sink;
+	state_keeper_actor keeper;
+	checkpoint_limits checkpoints;
 	std::map<std::string, torrent> torrents;
 	std::size_t own_jobs = 0; ///< handed to partitions and not back
 	bool is_ticking = false;

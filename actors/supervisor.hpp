@@ -26,12 +26,13 @@ enum class child_role : std::uint8_t {
 	control,
 	settings,
 	session,
+	state_keeper,
 	partition,
 	stats,
 	event_outlet,
 	event_logger
 };
-inline constexpr std::size_t child_roles = 7;
+inline constexpr std::size_t child_roles = 8;
 
 /// "control", "partition".
 std::string_view to_string(child_role role);
@@ -50,6 +51,7 @@ inline constexpr std::array<stop_stage, child_roles> stop_order{{
 	{child_role::control, timeouts::stop_light_actor},
 	{child_role::settings, timeouts::stop_light_actor},
 	{child_role::session, timeouts::stop_session, true},
+	{child_role::state_keeper, timeouts::stop_light_actor},
 	{child_role::partition, timeouts::stop_partition, true},
 	{child_role::stats, timeouts::stop_light_actor},
 	{child_role::event_outlet, timeouts::stop_light_actor},

@@ -1,6 +1,6 @@
 #include "config/save.hpp"
 
-#include "config/file_replace.hpp"
+#include "actors/core/file_replace.hpp"
 #include "config/load.hpp"
 #include "config/toml_tree.hpp"
 

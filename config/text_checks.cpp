@@ -233,6 +233,14 @@ result<void> check_path_or_empty(std::string_view text)
 	return bad("it is not the absolute path of a file");
 }
 
+result<void> check_state_directory(std::string_view text)
+{
+	if (text == "auto" || text == "none" ||
+		(text.starts_with('/') && text.size() > 1 && !text.ends_with('/')))
+		return {};
+	return bad("it is neither the absolute path of a directory nor auto or none");
+}
+
 std::uint32_t file_mode(std::string_view text)
 {
 	constexpr int octal = 8;

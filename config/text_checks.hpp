@@ -38,6 +38,7 @@ result<void> check_group(std::string_view text);
 
 /// An absolute path, or empty.
 result<void> check_path_or_empty(std::string_view text);
+result<void> check_state_directory(std::string_view text);
 
 /// "0660" -> 0660. The text must have passed check_file_mode.
 std::uint32_t file_mode(std::string_view text);

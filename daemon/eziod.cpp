@@ -1,6 +1,7 @@
 #include "daemon/eziod.hpp"
 
 #include "actors/bt/bt_session.hpp"
+#include "actors/bt/torrent_file.hpp"
 #include "actors/caf_error.hpp"
 #include "actors/control.hpp"
 #include "actors/core/backpressure_stats.hpp"
@@ -10,10 +11,12 @@
 #include "actors/partition_pool.hpp"
 #include "actors/session.hpp"
 #include "actors/settings.hpp"
+#include "actors/state_keeper.hpp"
 #include "actors/stats.hpp"
 #include "ctl/wire/protocol.hpp"
 #include "daemon/boot_torrents.hpp"
 #include "daemon/control_socket.hpp"
+#include "daemon/kept_torrents.hpp"
 #include "daemon/live_settings.hpp"
 #include "daemon/log_setup.hpp"
 #include "daemon/sizing.hpp"
@@ -23,6 +26,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -108,6 +112,9 @@ struct eziod::impl {
 	std::unique_ptr<partition_pool> partitions;
 	supervisor_actor supervisor;
 	session_actor session;
+	std::shared_ptr<resume_files> state; ///< null: nothing is kept
+	state_keeper_actor keeper;           ///< none if there is no state
+	std::set<std::string> restored;      ///< info-hashes of the last run
 	settings_actor settings;
 	stats_actor stats;
 	control_gate gate;
@@ -122,6 +129,8 @@ struct eziod::impl {
 	result<void> start();
 	result<void> start_socket();
 	result<void> read_clients_again();
+	result<void> open_state();
+	result<void> restore_torrents();
 	result<void> make_hashers();
 	result<void> make_devices();
 	void apply_hashing(hash_sizes const &sizes);
@@ -209,6 +218,49 @@ result<void> eziod::impl::read_clients_again()
 	return {};
 }
 
+/// Before anything else is touched: another daemon may have the directory.
+result<void> eziod::impl::open_state()
+{
+	std::string why;
+	auto opened = open_state_directory(config, why);
+	if (!opened)
+		return opened.failure();
+	state = std::move(*opened);
+	if (state == nullptr)
+		log->warn("a restart will not go on with the torrents of this run: {}", why);
+	return {};
+}
+
+/// Goes on with the torrents of the last run. What cannot be read or added stays where it is, for the next
+/// start.
+result<void> eziod::impl::restore_torrents()
+{
+	if (state == nullptr)
+		return {};
+	auto const kept = state->load();
+	if (!kept)
+		return kept.failure();
+	auto const warn = [this](std::string const &info_hash, std::string text, error const &why) {
+		auto e = make_event(event_kind::warning, info_hash, std::move(text) + ": " + to_string(why));
+		e.failure = why;
+		publish(system, std::move(e));
+	};
+	for (auto const &fault : kept->faults)
+		warn({}, "a torrent of the last run is lost", fault);
+	for (auto const &torrent : kept->torrents) {
+		auto const failed = [warn, info_hash = torrent.info_hash, target = torrent.request->target](
+								error const &e) {
+			warn(info_hash, "the torrent does not go on on " + target + " after the restart", e);
+		};
+		restored.insert(torrent.info_hash);
+		ask_control(system, gate.actor(), {to_add_request(torrent)}, [failed](control_reply const &reply) {
+			if (!reply)
+				failed(reply.failure());
+		});
+	}
+	return {};
+}
+
 result<void> eziod::impl::make_hashers()
 {
 	auto plan = hash_plan::make(config.text("hashing-simd"));
@@ -277,6 +329,8 @@ result<void> eziod::impl::start_session()
 	auto parts = std::make_shared<session_config>();
 	parts->session = std::move(*made);
 	parts->router = &partitions->router();
+	parts->keeper = keeper;
+	parts->checkpoints = checkpoint_limits_of(config);
 	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
 	watch(child_role::session, "session", session);
 	return {};
@@ -300,6 +354,9 @@ void eziod::impl::start_settings()
 	targets.engine = [this](io_engine wanted) { engines->choose(wanted); };
 	targets.engine_in_force = [this] { return engines->in_force(); };
 	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
+	targets.checkpoints = [this](checkpoint_limits const &limits) {
+		caf::anon_send(session, limits_atom::value, limits);
+	};
 	targets.log = set_log_levels;
 	if (!config.text("curve-secret-key").empty())
 		targets.clients = [this] { return read_clients_again(); };
@@ -344,6 +401,9 @@ void eziod::impl::add_torrents()
 			failed(request.failure());
 			continue;
 		}
+		// One of the last run goes on as it was then.
+		if (auto const known = parse_torrent(request->torrent); known && restored.contains(known->info_hash))
+			continue;
 		ask_control(system, gate.actor(), {std::move(*request)}, [failed](control_reply const &reply) {
 			if (!reply)
 				failed(reply.failure());
@@ -357,6 +417,9 @@ result<void> eziod::impl::start()
 	auto const bound = start_socket();
 	if (!bound)
 		return bound.failure();
+	auto const with_state = open_state();
+	if (!with_state)
+		return with_state.failure();
 	auto const with_hashers = make_hashers();
 	if (!with_hashers)
 		return with_hashers.failure();
@@ -387,6 +450,10 @@ result<void> eziod::impl::start()
 			stats_sources{arena.get(), [this] { return partitions->numbers(); },
 				[this] { return hashers->stats(); }, backpressure}));
 	watch(child_role::stats, "stats", stats);
+	if (state != nullptr) {
+		keeper = system.spawn<caf::detached>(ezio::state_keeper, std::shared_ptr<resume_store>(state));
+		watch(child_role::state_keeper, "state_keeper", keeper);
+	}
 	auto const with_session = start_session();
 	if (!with_session)
 		return with_session.failure();
@@ -395,6 +462,10 @@ result<void> eziod::impl::start()
 	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
 		arena->prefault(blocks);
 	});
+	// Before those of the configuration, which are often the same ones.
+	auto const gone_on = restore_torrents();
+	if (!gone_on)
+		return gone_on.failure();
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
 	log->info("control on {}, events on {}, {} partitions, {} hashers, I/O by {}", socket->endpoint(),

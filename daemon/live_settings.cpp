@@ -2,6 +2,7 @@
 
 #include "config/load.hpp"
 #include "config/save.hpp"
+#include "daemon/kept_torrents.hpp"
 
 #include <utility>
 
@@ -176,6 +177,10 @@ result<void> live_settings::apply(config_change const &change, configuration con
 		if (changed)
 			m_context.partitions = count;
 		return changed;
+	}
+	if (change.key == "sync-interval" || change.key == "sync-size") {
+		m_targets.checkpoints(checkpoint_limits_of(wanted));
+		return {};
 	}
 	if (change.table == "disk") {
 		auto const sizes = disk_sizes_of(wanted, m_context.partitions);

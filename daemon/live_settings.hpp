@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/io_engine.hpp"
 #include "actors/core/settings_service.hpp"
 #include "actors/core/torrent_session.hpp"
@@ -21,6 +22,7 @@ struct settings_targets {
 	/// A new number of partitions and what they share. Waits until it has come about, or fails.
 	std::function<result<void>(std::uint32_t, disk_sizes const &)> partitions;
 	std::function<void(hash_sizes const &)> hashers;
+	std::function<void(checkpoint_limits const &)> checkpoints;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
 	/// For devices opened from then on.
 	std::function<void(io_engine)> engine;

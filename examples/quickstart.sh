@@ -107,6 +107,8 @@ for name in seeder target1 target2; do
 		[control]
 		endpoint = "ipc://$work/$name.sock"
 		events-endpoint = "ipc://$work/$name.events"
+		[state]
+		directory = "$work/$name.state"
 		[disk]
 		cache-size = 128
 		[session]

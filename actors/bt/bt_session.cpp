@@ -1,9 +1,10 @@
 #include "actors/bt/bt_session.hpp"
 
 #include "actors/bt/bt_convert.hpp"
-#include "actors/bt/merkle.hpp"
+#include "actors/bt/piece_check.hpp"
 #include "actors/bt/session_settings.hpp"
 #include "actors/bt/torrent_file.hpp"
+#include "actors/core/target_rules.hpp"
 
 #include <libtorrent/add_torrent_params.hpp>
 #include <libtorrent/alert_types.hpp>
@@ -92,6 +93,16 @@ session_fact::swarm_status to_core(lt::torrent_status const &status, torrent_ent
 	return out;
 }
 
+lt::typed_bitfield<lt::piece_index_t> to_lt_bitfield(std::vector<bool> const &pieces)
+{
+	lt::typed_bitfield<lt::piece_index_t> bits(static_cast<int>(pieces.size()), false);
+	for (std::size_t i = 0; i < pieces.size(); ++i) {
+		if (pieces[i])
+			bits.set_bit(lt::piece_index_t(static_cast<int>(i)));
+	}
+	return bits;
+}
+
 std::string source_name(lt::peer_info const &peer)
 {
 	if (peer.flags & lt::peer_info::local_connection) {
@@ -164,6 +175,7 @@ public:
 	result<void> reannounce(std::string const &info_hash) override;
 	result<void> connect_named_peers(std::string const &info_hash) override;
 	result<std::vector<peer_row>> peers(std::string const &info_hash) override;
+	result<std::vector<bool>> pieces(std::string const &info_hash) override;
 	bool piece_matches(std::string const &info_hash, disk_job const &job) override;
 	void prepare_hash(std::string const &info_hash, disk_job &job) override;
 	result<void> apply(session_setting const &setting) override;
@@ -426,6 +438,14 @@ result<added_torrent> bt_session::add(add_request const &request)
 		return make_error(errc::invalid_torrent, e.code().message());
 	}
 
+	if (request.known_device) {
+		auto const now = identify_device(request.target);
+		if (!now)
+			return now.failure();
+		if (auto const other = difference(*request.known_device, *now); !other.empty())
+			return refuse_target(
+				"another-device", request.target, other, "add the torrent again if this is the right one");
+	}
 	target_request target;
 	target.path = request.target;
 	target.access = request.is_seed ? device_access::read_only : device_access::read_write;
@@ -441,20 +461,30 @@ result<added_torrent> bt_session::add(add_request const &request)
 	added.target_storage = std::make_shared<storage>(storage_id{m_next_storage++}, info_hash,
 		description->pieces, std::move(description->extents), std::move(*claim));
 
+	bool is_check = request.is_check;
+	if (!is_check && !request.known_pieces.empty()) {
+		added.doubt = doubt_known_pieces(*entry->info, added.target_storage, request.known_pieces);
+		is_check = !added.doubt.empty();
+		if (!is_check)
+			added.pieces = request.known_pieces;
+	}
+
 	lt::add_torrent_params params;
 	params.ti = std::make_shared<lt::torrent_info>(*entry->info);
-	params.save_path = m_lobby.deposit({added.target_storage, request.is_check});
+	params.save_path = m_lobby.deposit({added.target_storage, is_check});
 	params.userdata = entry.get();
 	params.flags = lt::torrent_flags::update_subscribe | lt::torrent_flags::need_save_resume;
 	// Seed mode hashes a piece before it is first sent, and until then goes through all waiting requests of
 	// the peer, one mutex each, whenever another one arrives. A check does both jobs at once, before.
-	if (request.is_seed && m_defaults.verifies_source && !request.is_check)
+	if (request.is_seed && m_defaults.verifies_source && !is_check)
 		params.flags |= lt::torrent_flags::seed_mode;
-	else if (request.is_seed && !request.is_check)
+	else if (request.is_seed && !is_check)
 		params.have_pieces.resize(params.ti->num_pieces(), true);
+	else if (!added.pieces.empty())
+		params.have_pieces = to_lt_bitfield(added.pieces);
 	// libtorrent connects to the peers of a new torrent at its next tick, up to a second later, but to those
 	// of a resumed one at once. A check would not run while the torrent is paused.
-	entry->starts_when_checked = !request.is_paused && !request.is_check && !entry->named_peers.empty();
+	entry->starts_when_checked = !request.is_paused && !is_check && !entry->named_peers.empty();
 	if (request.is_paused || entry->starts_when_checked)
 		params.flags |= lt::torrent_flags::paused;
 	if (request.is_sequential || m_defaults.is_sequential)
@@ -561,45 +591,29 @@ result<std::vector<peer_row>> bt_session::peers(std::string const &info_hash)
 	return rows;
 }
 
+result<std::vector<bool>> bt_session::pieces(std::string const &info_hash)
+{
+	lt::torrent_status status;
+	auto const asked = on_torrent(info_hash,
+		[&status](torrent_entry &entry) { status = entry.handle.status(lt::torrent_handle::query_pieces); });
+	if (!asked)
+		return asked.failure();
+	std::vector<bool> pieces(static_cast<std::size_t>(std::max(0, status.pieces.size())));
+	for (auto const piece : status.pieces.range())
+		pieces[static_cast<std::size_t>(static_cast<int>(piece))] = status.pieces.get_bit(piece);
+	return pieces;
+}
+
 bool bt_session::piece_matches(std::string const &info_hash, disk_job const &job)
 {
 	auto const entry = find(info_hash);
-	if (!entry)
-		return false;
-	auto const &info = *(*entry)->info;
-	auto const piece = lt::piece_index_t{to_int(job.piece)};
-	if (info.info_hashes().has_v1())
-		return info.hash_for_piece(piece) == to_lt(job.sha1);
-
-	// Version 2 only: the piece is a subtree of its file's tree.
-	auto const &files = info.files();
-	auto const file = files.file_index_at_piece(piece);
-	auto const blocks_per_piece = static_cast<std::size_t>(info.piece_length()) / block_bytes;
-	if (files.file_size(file) > info.piece_length()) {
-		auto const layer = info.piece_layer(file);
-		auto const index = static_cast<std::ptrdiff_t>(
-			static_cast<int>(piece) - static_cast<int>(files.piece_index_at_file(file)));
-		auto const root = to_lt(merkle_root(job.block_sha256, blocks_per_piece));
-		return (index + 1) * lt::sha256_hash::size() <= layer.size() &&
-			lt::sha256_hash(layer.data() + index * lt::sha256_hash::size()) == root;
-	}
-	std::size_t leaves = 1;
-	while (leaves < job.block_sha256.size())
-		leaves *= 2;
-	return files.root(file) == to_lt(merkle_root(job.block_sha256, leaves));
+	return entry && ezio::piece_matches(*(*entry)->info, job);
 }
 
 void bt_session::prepare_hash(std::string const &info_hash, disk_job &job)
 {
-	auto const entry = find(info_hash);
-	if (!entry)
-		return;
-	auto const &info = *(*entry)->info;
-	job.want_sha1 = info.info_hashes().has_v1();
-	job.want_block_sha256 = !job.want_sha1;
-	if (job.want_block_sha256)
-		job.sha256_bytes =
-			static_cast<std::uint32_t>(info.files().piece_size2(lt::piece_index_t{to_int(job.piece)}));
+	if (auto const entry = find(info_hash))
+		ezio::prepare_hash(*(*entry)->info, job);
 }
 
 result<void> bt_session::apply(session_setting const &setting)

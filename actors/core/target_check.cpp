@@ -11,6 +11,7 @@ std::vector<target_check_info> const &target_checks()
 {
 	static std::vector<target_check_info> const checks{
 		{"missing", true, "the target does not exist; allowing it creates a sparse image file"},
+		{"another-device", false, "after a restart the target is not the device that the torrent was on"},
 		{"not-a-target", false, "the target is neither a block device nor a regular file"},
 		{"read-only", false, "the device is write-protected or its file system is mounted read-only"},
 		{"too-small", true,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/device_identity.hpp"
 #include "actors/core/disk_job.hpp"
 #include "actors/core/error.hpp"
 #include "actors/core/result.hpp"
@@ -45,6 +46,12 @@ struct add_request {
 	int uploads_max = -1;              ///< -1: the session's default
 	int connections_max = -1;
 	std::set<std::string> allowed_checks;
+
+	// Of a torrent that a restart goes on with; empty for a new one.
+	std::vector<bool>
+		known_pieces; ///< by piece: was on stable storage; some are hashed before that is trusted
+	std::optional<device_identity> known_device; ///< refused if the target is another one by now
+	std::optional<std::uint64_t> added_unix_ms;
 };
 
 /// One torrent in `status`. Rates are bytes per second; sizes are bytes of payload without padding.
@@ -139,6 +146,8 @@ struct added_torrent {
 	std::string name;
 	std::string target;
 	std::shared_ptr<storage> target_storage;
+	std::vector<bool> pieces; ///< by piece: taken to be on the target
+	std::string doubt;        ///< why the pieces of a kept torrent are hashed again; empty if they are not
 };
 
 /// One setting of the running session, validated by the configuration schema before it is sent.
@@ -174,6 +183,8 @@ public:
 	/// Connects again to the peers that the operator named.
 	virtual result<void> connect_named_peers(std::string const &info_hash) = 0;
 	virtual result<std::vector<peer_row>> peers(std::string const &info_hash) = 0;
+	/// By piece: its hash matched and all of its writes returned success.
+	virtual result<std::vector<bool>> pieces(std::string const &info_hash) = 0;
 	/// Do the digests in a finished hash_piece job match the torrent? The job must have been made by
 	/// prepare_hash().
 	virtual bool piece_matches(std::string const &info_hash, disk_job const &job) = 0;

@@ -72,6 +72,7 @@ session_actor::behavior_type fake_session(session_actor::pointer self, session_s
 			return rows_reply(script->rows);
 		},
 		[](setting_atom, session_setting const &) { return void_reply(); },
+		[](limits_atom, checkpoint_limits const &) {},
 		[](wakeup_atom) {},
 		[](tick_atom) {},
 		[](finished_job const &) {},

@@ -1,6 +1,7 @@
 #include "actors/disk_partition.hpp"
 #include "actors/partition_pool.hpp"
 #include "actors/session.hpp"
+#include "actors/state_keeper.hpp"
 #include "actors/timeouts.hpp"
 #include "tests/support/fake_block_device.hpp"
 #include "tests/support/test_system.hpp"
@@ -58,6 +59,7 @@ public:
 	result<void> reannounce(std::string const &) override { return note("reannounce"); }
 	result<void> connect_named_peers(std::string const &) override { return note("connect"); }
 	result<std::vector<peer_row>> peers(std::string const &) override { return std::vector<peer_row>(2); }
+	result<std::vector<bool>> pieces(std::string const &) override { return pieces_now; }
 	bool piece_matches(std::string const &, disk_job const &job) override
 	{
 		auto const bytes = m_disk->bytes(static_cast<std::uint64_t>(to_int(job.piece)) * mib, mib);
@@ -103,6 +105,7 @@ public:
 	std::vector<std::string> &asked;
 	std::shared_ptr<storage> target;
 	std::int32_t wrong_piece = -1;
+	std::vector<bool> pieces_now = std::vector<bool>(4);
 	std::vector<session_fact> at_close; ///< what comes out only while the session closes
 
 private:
@@ -115,6 +118,29 @@ private:
 	std::shared_ptr<fake_disk> m_disk;
 	std::vector<session_fact> m_facts;
 	std::function<void()> m_wakeup;
+};
+
+/// Remembers what it was told to keep.
+class remembering_store final : public resume_store
+{
+public:
+	result<void> save(kept_torrent const &torrent) override
+	{
+		if (failure)
+			return *failure;
+		kept[torrent.info_hash] = torrent;
+		++saves;
+		return {};
+	}
+	result<void> erase(std::string const &info_hash) override
+	{
+		kept.erase(info_hash);
+		return {};
+	}
+
+	std::map<std::string, kept_torrent> kept;
+	int saves = 0;
+	std::optional<error> failure;
 };
 
 /// A session actor over two real partitions on a fake disk, all moved by the test.
@@ -139,6 +165,9 @@ struct session_bench {
 		swarm = scripted.get();
 		config->session = std::move(scripted);
 		config->router = &router;
+		keeper = world.system().spawn(state_keeper, store);
+		config->keeper = keeper;
+		config->checkpoints = {std::chrono::seconds(0), 2 * mib};
 		actor = world.system().spawn(session, config);
 		watcher = world.system().spawn([this](caf::event_based_actor *self) -> caf::behavior {
 			self->join(self->system().groups().get_local(bus_name));
@@ -150,6 +179,7 @@ struct session_bench {
 	{
 		if (!is_stopped)
 			world.ask<void_reply>(actor, stop_atom::value);
+		caf::anon_send(keeper, stop_atom::value);
 		for (auto const &partition : partitions)
 			world.ask<void_reply>(partition, stop_atom::value);
 		caf::anon_send(watcher, stop_atom::value);
@@ -159,6 +189,7 @@ struct session_bench {
 		ports.clear();
 		partitions.clear();
 		actor = nullptr;
+		keeper = nullptr;
 		watcher = nullptr;
 	}
 
@@ -205,6 +236,25 @@ struct session_bench {
 		return static_cast<std::size_t>(
 			std::count_if(events.begin(), events.end(), [kind](event const &e) { return e.kind == kind; }));
 	}
+	/// The swarm has these pieces of 1 MiB now, and time has passed.
+	void receive(std::vector<bool> pieces)
+	{
+		session_fact fact;
+		fact.what = session_fact::kind::status;
+		fact.status.done_bytes =
+			mib * static_cast<std::uint64_t>(std::count(pieces.begin(), pieces.end(), true));
+		fact.status.peers = 1;
+		swarm->pieces_now = std::move(pieces);
+		swarm->report(std::move(fact));
+		world.run();
+		world.pass(timeouts::status_interval);
+	}
+	kept_torrent const &kept()
+	{
+		world.run();
+		REQUIRE(store->kept.contains(hash_one));
+		return store->kept[hash_one];
+	}
 	void complete_and_sync()
 	{
 		swarm->report_status(false);
@@ -222,6 +272,8 @@ struct session_bench {
 	partition_ports ports;
 	job_router router;
 	scripted_session *swarm = nullptr;
+	std::shared_ptr<remembering_store> store = std::make_shared<remembering_store>();
+	state_keeper_actor keeper;
 	session_actor actor;
 	caf::actor watcher;
 	std::vector<event> events;
@@ -541,4 +593,123 @@ TEST_CASE("data lost while the session closes makes the stop fail", "[session]")
 	REQUIRE_FALSE(stopped);
 	CHECK(stopped.failure().os_errno == EIO);
 	CHECK(bench.count(event_kind::disk_error) == 1);
+}
+
+TEST_CASE("a torrent is kept from the moment it is added until it is removed", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	CHECK(bench.kept().request->target == "/dev/fake0");
+	CHECK(bench.kept().pieces == std::vector<bool>(4));
+	CHECK_FALSE(bench.kept().is_paused);
+	CHECK_FALSE(bench.kept().is_doubtful);
+	REQUIRE(bench.tell(pause_atom::value));
+	CHECK(bench.kept().is_paused);
+	REQUIRE(bench.tell(resume_atom::value));
+	CHECK_FALSE(bench.kept().is_paused);
+	auto const removal = bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
+	bench.swarm->report(session_fact::kind::removed);
+	bench.world.run();
+	CHECK(bench.store->kept.empty());
+}
+
+TEST_CASE("pieces are kept only after a flush that came after them", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.receive({true, false, false, false});
+	CHECK(bench.kept().pieces == std::vector<bool>(4)); // too little for a checkpoint
+	CHECK(bench.disk->faults().calls_of(device_call::flush) == 0);
+
+	bench.router.hold(); // the flush is under way
+	bench.receive({true, false, true, false});
+	bench.swarm->pieces_now = {true, true, true, false};
+	bench.world.run();
+	CHECK(bench.kept().pieces == std::vector<bool>(4));
+	bench.router.release(bench.ports);
+	CHECK(bench.kept().pieces == std::vector<bool>{true, false, true, false});
+	CHECK(bench.disk->faults().calls_of(device_call::flush) == 2);
+	CHECK(bench.row().state == torrent_state::downloading);
+
+	bench.complete_and_sync();
+	CHECK(bench.kept().pieces == std::vector<bool>(4, true));
+}
+
+TEST_CASE("a checkpoint whose flush fails keeps nothing and stops the torrent", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.receive({true, true, false, false});
+	REQUIRE(bench.kept().pieces == std::vector<bool>{true, true, false, false});
+	bench.disk->faults().always(device_call::flush, {fault::kind::fail, EIO});
+	bench.receive({true, true, true, true});
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.kept().is_doubtful);
+	CHECK(bench.kept().pieces == std::vector<bool>(4));
+	bench.disk->faults().switch_off();
+
+	REQUIRE(bench.tell(resume_atom::value));
+	bench.swarm->report(session_fact::kind::checked);
+	bench.receive({true, false, true, false});
+	CHECK_FALSE(bench.kept().is_doubtful);
+	CHECK(bench.kept().pieces == std::vector<bool>{true, false, true, false});
+}
+
+TEST_CASE("a clean stop keeps what was received until then, unless its device failed at the end", "[session]")
+{
+	SECTION("all is well")
+	{
+		session_bench bench;
+		REQUIRE(bench.add());
+		bench.receive({false, true, false, false});
+		REQUIRE(bench.stop());
+		CHECK(bench.kept().pieces == std::vector<bool>{false, true, false, false});
+		CHECK_FALSE(bench.kept().is_doubtful);
+	}
+	SECTION("the last writes failed")
+	{
+		session_bench bench;
+		REQUIRE(bench.add());
+		bench.receive({false, true, false, false});
+		session_fact fact;
+		fact.what = session_fact::kind::disk_error;
+		fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
+		fact.is_fatal = true;
+		bench.swarm->at_close.push_back(fact);
+		REQUIRE_FALSE(bench.stop());
+		CHECK(bench.kept().pieces == std::vector<bool>(4));
+		CHECK(bench.kept().is_doubtful);
+	}
+	SECTION("a checkpoint was under way")
+	{
+		session_bench bench;
+		REQUIRE(bench.add());
+		bench.router.hold();
+		bench.receive({true, true, false, false});
+		bench.swarm->pieces_now = {true, true, true, false};
+		auto const answer = bench.world.ask<void_reply>(bench.actor, stop_atom::value);
+		bench.is_stopped = true;
+		bench.router.release(bench.ports);
+		bench.world.run();
+		REQUIRE(answer->value);
+		CHECK(*answer->value);
+		CHECK(bench.kept().pieces == std::vector<bool>{true, true, true, false});
+	}
+}
+
+TEST_CASE("what cannot be kept is said once, until it can be again", "[session]")
+{
+	session_bench bench;
+	bench.store->failure = make_io_error("write", "/state", 0, 0, ENOSPC);
+	REQUIRE(bench.add());
+	REQUIRE(bench.tell(pause_atom::value));
+	bench.world.run();
+	CHECK(bench.count(event_kind::warning) == 2); // no such device to identify, and this
+	bench.store->failure.reset();
+	REQUIRE(bench.tell(resume_atom::value));
+	CHECK_FALSE(bench.kept().is_paused);
+	bench.store->failure = make_io_error("write", "/state", 0, 0, ENOSPC);
+	REQUIRE(bench.tell(pause_atom::value));
+	bench.world.run();
+	CHECK(bench.count(event_kind::warning) == 3);
 }

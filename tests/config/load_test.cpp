@@ -112,9 +112,11 @@ pex = [true]
 		"f:4: disk.cache-size: 12 is too small (allowed: 64 to 1048576 MiB)",
 		"f:5: disk.prefetch: the value is not of type size (allowed: 0 to 16384 KiB; 0: no reading ahead)",
 		"f:7: disk.prefecth: there is no such key; did you mean 'prefetch'? (allowed: one of: cache-size, "
-		"dirty-limit, aio-threads, direct-io, io-engine, coalesce-size, coalesce-delay, prefetch)",
+		"dirty-limit, aio-threads, direct-io, io-engine, coalesce-size, coalesce-delay, prefetch, "
+		"sync-interval, sync-size)",
 		"f:8: disk.dht: this key stands in the wrong table (allowed: [session])",
-		"f:9: sesion: there is no such table; did you mean 'session'? (allowed: one of: control, log, disk, "
+		"f:9: sesion: there is no such table; did you mean 'session'? (allowed: one of: control, state, log, "
+		"disk, "
 		"hash, session, libtorrent, torrent)",
 		"f:12: session.listen: '1.2.3.4': the port is missing (allowed: a list of ADDRESS:PORT, "
 		"[V6ADDRESS]:PORT or INTERFACE:PORT; empty: no peer can connect)",

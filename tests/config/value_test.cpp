@@ -58,6 +58,8 @@ std::string random_text(schema_row const &row, std::mt19937_64 &random)
 		return "0" + number(8) + number(8) + number(8);
 	if (row.key == "socket-group")
 		return pick(random, {"", "disk", number(70000)});
+	if (row.key == "directory")
+		return pick(random, {"auto", "none", "/var/lib/a b,c\\d\"e", "/\xc3\xa4"});
 	if (row.key == "file" || row.key == "curve-secret-key" || row.key == "authorized-keys")
 		return pick(random, {"", "/var/log/a b,c\\d\"e.log", "/\xc3\xa4"});
 	if (row.key == "levels")

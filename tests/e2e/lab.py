@@ -99,6 +99,7 @@ class Daemon:
         self.settings = {
             "disk": {"cache-size": 64},
             "session": {"lsd": False},
+            "state": {"directory": str(self.folder / "state")},
         }
         for table, keys in (settings or {}).items():
             self.settings.setdefault(table, {}).update(keys)

@@ -19,7 +19,7 @@ LIBRARIES = {
 LAYERS = {
     "actors/core": ((), {"libcrypto", "liburing"}),
     "ctl/wire": (("actors/core/result.hpp", "actors/core/error.hpp"), {"nlohmann"}),
-    "config": (("actors/core/result.hpp", "actors/core/error.hpp"), {"toml++"}),
+    "config": (("actors/core/result.hpp", "actors/core/error.hpp", "actors/core/file_replace.hpp"), {"toml++"}),
     "actors/bt": (("actors/core", "actors/messages.hpp", "actors/events.hpp"), {"libtorrent", "CAF", "spdlog"}),
     "actors": (("actors/core",), {"CAF", "spdlog"}),
     "ctl/create": (("actors/core", "actors/bt/torrent_file.hpp"), set()),

@@ -14,4 +14,7 @@ namespace ezio
 /// where the fsync of the directory fails, the new bytes are there but perhaps not durable.
 result<void> replace_file(std::string const &path, std::string_view text);
 
+/// Removes a file durably. One that does not exist is as good as removed.
+result<void> remove_file(std::string const &path);
+
 } // namespace ezio

@@ -1,4 +1,6 @@
-#include "config/file_replace.hpp"
+#include "actors/core/file_replace.hpp"
+
+#include "actors/core/unique_fd.hpp"
 
 #include <cerrno>
 #include <cstdlib>
@@ -30,8 +32,6 @@ public:
 	temporary_file(int fd, std::string path) : m_fd(fd), m_path(std::move(path)) {}
 	~temporary_file()
 	{
-		if (m_fd >= 0)
-			::close(m_fd);
 		if (!m_is_kept)
 			::unlink(m_path.c_str());
 	}
@@ -41,7 +41,7 @@ public:
 	result<void> write(std::string_view text) const
 	{
 		while (!text.empty()) {
-			auto const put = ::write(m_fd, text.data(), text.size());
+			auto const put = ::write(m_fd.number(), text.data(), text.size());
 			if (put < 0 && errno == EINTR)
 				continue;
 			if (put <= 0)
@@ -55,27 +55,25 @@ public:
 	{
 		// The owner first: changing it clears bits of the mode.
 		struct stat own = {};
-		if (::fstat(m_fd, &own) != 0)
+		if (::fstat(m_fd.number(), &own) != 0)
 			return failed("fstat", m_path);
 		auto const is_owner_other = own.st_uid != old.st_uid || own.st_gid != old.st_gid;
-		if (is_owner_other && ::fchown(m_fd, old.st_uid, old.st_gid) != 0)
+		if (is_owner_other && ::fchown(m_fd.number(), old.st_uid, old.st_gid) != 0)
 			return failed("fchown", m_path);
 		return set_mode(old.st_mode & 07777U);
 	}
 
 	result<void> set_mode(mode_t mode) const
 	{
-		if (::fchmod(m_fd, mode) != 0)
+		if (::fchmod(m_fd.number(), mode) != 0)
 			return failed("fchmod", m_path);
 		return {};
 	}
 
-	result<void> finish()
+	result<void> sync() const
 	{
-		if (::fsync(m_fd) != 0)
+		if (::fsync(m_fd.number()) != 0)
 			return failed("fsync", m_path);
-		if (::close(std::exchange(m_fd, -1)) != 0)
-			return failed("close", m_path);
 		return {};
 	}
 
@@ -88,7 +86,7 @@ public:
 	}
 
 private:
-	int m_fd;
+	unique_fd m_fd;
 	std::string m_path;
 	bool m_is_kept = false;
 };
@@ -113,16 +111,22 @@ std::string directory_of(std::string const &path)
 
 result<void> sync_directory(std::string const &directory)
 {
-	auto const fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	unique_fd const fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (!fd)
 		return failed("open", directory);
-	auto const outcome = ::fsync(fd) == 0 ? result<void>() : result<void>(failed("fsync", directory));
-	// Nothing was written through this descriptor.
-	::close(fd);
-	return outcome;
+	if (::fsync(fd.number()) != 0)
+		return failed("fsync", directory);
+	return {};
 }
 
 } // namespace
+
+result<void> remove_file(std::string const &path)
+{
+	if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+		return failed("unlink", path);
+	return sync_directory(directory_of(path));
+}
 
 result<void> replace_file(std::string const &path, std::string_view text)
 {
@@ -148,7 +152,7 @@ result<void> replace_file(std::string const &path, std::string_view text)
 		return done;
 	if (auto const done = is_new ? file.set_mode(new_file_mode) : file.take_on(old); !done)
 		return done;
-	if (auto const done = file.finish(); !done)
+	if (auto const done = file.sync(); !done)
 		return done;
 	if (auto const done = file.rename_to(*target); !done)
 		return done;
