@@ -47,6 +47,33 @@ TEST_CASE("a file nested a hundred thousand deep is a fault and no crash")
 	CHECK(parse_toml("x = 'it\\' # \"\na" + repeated(".a", far_too_deep) + " = 1").fault);
 }
 
+TEST_CASE("a table without a name is a fault, in builds with assertions too")
+{
+	for (auto const *text :
+		{"[{a]", "[=]", "[[,]]", "[\x01]", "[a.{b]", "[a.]", "[#a]", "[", "[[", "[a.", "= 1", "{ = 1"}) {
+		CAPTURE(text);
+		CHECK(parse_toml(text).fault);
+		CHECK(parse_toml(std::string(text) + "\nx = 1\n").fault);
+	}
+}
+
+TEST_CASE("a letter beyond ASCII is at home in strings and comments only")
+{
+	for (std::string const letter : {"\xc3\xa6", "\xe3\x81\x82", "\xc2\xa0", "\xef\xbb\xbe"}) {
+		CAPTURE(letter);
+		for (auto const &text :
+			{"x = 1 a" + letter, letter + "a = 1", "x = 26." + letter, "x = 26.'" + letter + "'",
+				"x = \"\"\"a\\" + letter + "\"\"\"", "x = \"a\"" + letter + "a"}) {
+			CAPTURE(text);
+			CHECK(parse_toml(text).fault);
+		}
+		auto const fine = parse_toml("\xef\xbb\xbf# " + letter + "\nx = \"" + letter + "\"\n'" + letter +
+			"' = '" + letter + "'\ny = \"\"\"a\\\n " + letter + "b\"\"\" # " + letter);
+		CHECK_FALSE(fine.fault);
+		CHECK(find_member(fine.root, letter) != nullptr);
+	}
+}
+
 TEST_CASE("brackets and dots in strings and comments are not nesting")
 {
 	auto const deep = repeated("[", far_too_deep) + repeated(".a", far_too_deep);
