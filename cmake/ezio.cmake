@@ -20,6 +20,13 @@ if(EZIO_SANITIZE)
 	endif()
 endif()
 
+if(EZIO_FUZZ)
+	if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+		message(FATAL_ERROR "EZIO_FUZZ needs clang: cmake --preset fuzz")
+	endif()
+	target_compile_options(ezio_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # Who may link what: the table of docs/architecture.md as targets. tests/tree checks the includes
 # against the same table and links every layer against nothing but its row.
 set(EZIO_MAY_LINK_ezio_core OpenSSL::Crypto PkgConfig::LIBURING Threads::Threads)

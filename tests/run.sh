@@ -15,6 +15,8 @@ Installs what is missing (Debian 12), builds and tests. Without a STEP: --releas
   --asan     address and undefined behaviour sanitizers: unit tests
   --tsan     thread sanitizer: unit tests of the layers without CAF and ZeroMQ, whose libraries are not
              instrumented: every message between threads would look like a race
+  --fuzz     clang's libFuzzer with address and undefined behaviour sanitizers: every target of tests/fuzz for
+             EZIO_FUZZ_SECONDS (20) on its corpus; what it finds is kept in build/fuzz/found
   --all      all of these; --release last
 Tests that need root, loop devices or FUSE and do not get them are reported as skipped, with the reason.
 END
@@ -23,8 +25,8 @@ END
 steps=()
 while (($#)); do
 	case $1 in
-	--release | --format | --core | --clang | --asan | --tsan) steps+=("${1#--}") ;;
-	--all) steps+=(format core clang asan tsan release) ;;
+	--release | --format | --core | --clang | --asan | --tsan | --fuzz) steps+=("${1#--}") ;;
+	--all) steps+=(format core clang asan tsan fuzz release) ;;
 	--help | -h) usage; exit 0 ;;
 	--) shift; break ;;
 	*) usage >&2; exit 2 ;;
@@ -59,6 +61,22 @@ build_and_test() {
 # Targets and tests that the thread sanitizer can judge.
 tsan_tests=(core_test config_tests test_wire create_test)
 
+# New inputs stay in the build folder, since most say nothing that the small corpus of the tree does not.
+fuzz() {
+	local target name
+	cmake --preset fuzz -DCMAKE_MESSAGE_LOG_LEVEL=WARNING && cmake --build --preset fuzz -j "$jobs" --target fuzzers || return
+	mkdir -p build/fuzz/found
+	for target in build/fuzz/tests/fuzz/fuzz_*; do
+		[[ -x $target && -f $target ]] || continue
+		name=${target##*/fuzz_}
+		echo "--- $name"
+		mkdir -p "build/fuzz/corpus/$name"
+		"$target" -max_total_time="${EZIO_FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+			-print_final_stats=1 -print_funcs=0 -verbosity=0 -artifact_prefix="build/fuzz/found/$name-" \
+			"build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" || return
+	done
+}
+
 # Sanitized and clang builds repeat what depends on the compiler, not what looks at the tree or takes long.
 run_step() {
 	case $1 in
@@ -67,6 +85,7 @@ run_step() {
 			xargs -0 clang-format-14 --dry-run -Werror
 		;;
 	release) build_and_test release ;;
+	fuzz) fuzz ;;
 	tsan) build_and_test tsan -R "^($(IFS='|'; echo "${tsan_tests[*]}"))\$" ;;
 	*) build_and_test "$1" -L unit ;;
 	esac
