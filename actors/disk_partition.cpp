@@ -55,6 +55,7 @@ disk_partition_actor::behavior_type disk_partition(
 	disk_partition_actor::stateful_pointer<disk_partition_state> self, disk_partition_config config)
 {
 	name_own_thread(*self, "partition");
+	self->state.stats = config.stats;
 	self->state.engine =
 		std::make_unique<partition_engine>(*config.arena, *config.hashers, *config.stats, config.limits);
 	return {

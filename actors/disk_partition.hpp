@@ -13,12 +13,13 @@ struct disk_partition_config {
 	std::uint32_t index = 0;
 	block_arena *arena = nullptr;
 	hash_dispatcher *hashers = nullptr;
-	partition_stats *stats = nullptr;
+	std::shared_ptr<partition_stats> stats;
 	engine_limits limits;
 };
 
 struct disk_partition_state {
-	std::unique_ptr<partition_engine> engine;
+	std::shared_ptr<partition_stats> stats;
+	std::unique_ptr<partition_engine> engine; ///< counts in stats
 	struct pending_drain {
 		drain_request request;
 		caf::typed_response_promise<void_reply> promise;

@@ -3,6 +3,7 @@
 #include "actors/core/bottleneck.hpp"
 #include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/disk_job.hpp"
+#include "actors/core/disk_kind.hpp"
 #include "actors/core/lane_collector.hpp"
 #include "actors/core/partition_engine.hpp"
 #include "actors/core/partition_stats.hpp"
@@ -79,6 +80,7 @@ using peers_reply = result<std::vector<peer_row>>;
 struct stats_report {
 	struct partition_row {
 		std::uint32_t index = 0;
+		std::string device; ///< as device_row
 		std::uint64_t cache_hits = 0, cache_misses = 0, ahead_blocks = 0, ahead_unused_blocks = 0;
 		std::uint64_t read_ops = 0, read_bytes = 0, write_ops = 0, write_bytes = 0, blocks_written = 0;
 		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0;
@@ -95,12 +97,25 @@ struct stats_report {
 		/// Pieces hashed side by side, on average over all steps; 0 before the first.
 		double lanes_filled() const;
 	};
+	/// One device, and how its peers are held back.
+	struct device_row {
+		std::string device; ///< "/dev/sda"; where the file system of an image is mounted
+		disk_kind kind = disk_kind::unknown;
+		std::uint32_t partitions = 0;
+		std::uint64_t dirty_bytes = 0;            ///< received and not yet written
+		std::uint64_t mark_bytes = 0;             ///< dirty bytes at which peers are told to wait
+		std::uint64_t drain_bytes_per_second = 0; ///< as measured; 0: not yet
+		std::uint64_t blocks_refused = 0;         ///< received blocks that found no free block
+		std::uint64_t backpressure_count = 0;
+		std::uint64_t backpressure_ms = 0;
+	};
 	std::vector<partition_row> partitions;
+	std::vector<device_row> devices;
 	partition_row ended; ///< counters of partitions that are no more, added; no gauges, no latencies
 	std::uint64_t budget_blocks = 0; ///< cache-size in 16 KiB blocks
 	std::uint64_t used_blocks = 0;
-	std::uint64_t dirty_blocks = 0; ///< received and not yet written
-	std::uint64_t backpressure_count = 0;
+	std::uint64_t dirty_bytes = 0;        ///< of all devices
+	std::uint64_t backpressure_count = 0; ///< of all devices, those that are no more included
 	std::uint64_t backpressure_ms = 0;
 	std::uint64_t blocks_refused = 0; ///< received without a free block; each cost its peer the connection
 	std::uint32_t hashers = 0;

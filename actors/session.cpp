@@ -1,5 +1,6 @@
 #include "actors/session.hpp"
 
+#include "actors/core/device_route.hpp"
 #include "actors/thread_name.hpp"
 #include "actors/timeouts.hpp"
 
@@ -135,6 +136,11 @@ void fail_torrent(self_pointer self, torrent_slot &slot, error const &failure)
 		stop_failed(self, slot);
 }
 
+job_router &router_of(storage const &target)
+{
+	return target.route()->router();
+}
+
 void send_job(self_pointer self, std::unique_ptr<session_job> job)
 {
 	job->sink = self->state.sink.get();
@@ -142,7 +148,7 @@ void send_job(self_pointer self, std::unique_ptr<session_job> job)
 	std::vector<job_ptr> jobs;
 	jobs.push_back(std::move(job));
 	++self->state.own_jobs;
-	self->state.router->submit(std::move(jobs));
+	router_of(*jobs.front()->target).submit(std::move(jobs));
 }
 
 /// A job that all partitions have a part in; one at a time for each torrent.
@@ -201,7 +207,7 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 {
 	auto const &target = slot.record.added().target_storage;
 	auto const pieces = target->pieces().piece_count();
-	auto const window = std::max(verify_pieces_per_partition * self->state.router->partitions(),
+	auto const window = std::max(verify_pieces_per_partition * router_of(*target).partitions(),
 		verify_bytes / target->pieces().piece_bytes);
 	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
 		!self->state.is_closed && !slot.is_removed) {
@@ -256,7 +262,7 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 
 void end_warm_if_over(self_pointer self, torrent_slot &slot)
 {
-	if (!slot.warming->is_over(self->state.router->partitions()))
+	if (!slot.warming->is_over(router_of(*slot.record.added().target_storage).partitions()))
 		return;
 	auto const course = *std::exchange(slot.warming, std::nullopt);
 	slot.record.warm_ended();
@@ -272,7 +278,7 @@ void send_warm_jobs(self_pointer self, torrent_slot &slot)
 {
 	if (self->state.is_closed || slot.is_removed || !slot.record.may_warm())
 		slot.warming->cancel();
-	auto const partitions = self->state.router->partitions();
+	auto const partitions = router_of(*slot.record.added().target_storage).partitions();
 	while (slot.warming->under_way() < warm_stretches_per_partition * partitions) {
 		auto const stretch = slot.warming->next(partitions);
 		if (!stretch)
@@ -658,7 +664,6 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 {
 	name_own_thread(*self, "session");
 	self->state.session = std::move(config->session);
-	self->state.router = config->router;
 	self->state.keeper = config->keeper;
 	self->state.checkpoints = config->checkpoints;
 	session_actor const me(self);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "actors/core/checkpoint_policy.hpp"
-#include "actors/core/job_router.hpp"
 #include "actors/core/torrent_record.hpp"
 #include "actors/core/warm_up.hpp"
 #include "actors/messages.hpp"
@@ -19,8 +18,7 @@ namespace ezio
 /// What the session actor works with.
 struct session_config {
 	std::unique_ptr<torrent_session> session;
-	job_router *router = nullptr; ///< outlives the actor
-	state_keeper_actor keeper;    ///< none: nothing is kept for a restart
+	state_keeper_actor keeper; ///< none: nothing is kept for a restart
 	checkpoint_limits checkpoints;
 };
 
@@ -53,7 +51,6 @@ struct session_state {
 	};
 
 	std::unique_ptr<torrent_session> session;
-	job_router *router = nullptr;
 	std::shared_ptr<session_job_sink> sink;
 	state_keeper_actor keeper;
 	checkpoint_limits checkpoints;

@@ -18,10 +18,19 @@ std::uint64_t value(std::atomic<std::uint64_t> const &counter)
 	return counter.load(std::memory_order_relaxed);
 }
 
-stats_report::partition_row row_of(std::uint32_t index, partition_stats const &from)
+std::string device_name(pool_numbers const &numbers, pool_numbers::partition const &of)
+{
+	for (auto const &device : numbers.devices)
+		if (device.number == of.device)
+			return device.name;
+	return {};
+}
+
+stats_report::partition_row row_of(std::uint32_t index, std::string device, partition_stats const &from)
 {
 	stats_report::partition_row row;
 	row.index = index;
+	row.device = std::move(device);
 	row.cache_hits = value(from.cache_hits);
 	row.cache_misses = value(from.cache_misses);
 	row.ahead_blocks = value(from.ahead_blocks);
@@ -56,22 +65,6 @@ stats_report::hasher_row row_of(std::uint32_t index, hasher_stats const &from)
 	return row;
 }
 
-void add_counters(stats_report::partition_row &to, partition_stats const &from)
-{
-	to.cache_hits += value(from.cache_hits);
-	to.cache_misses += value(from.cache_misses);
-	to.ahead_blocks += value(from.ahead_blocks);
-	to.ahead_unused_blocks += value(from.ahead_unused_blocks);
-	to.read_ops += value(from.read_ops);
-	to.read_bytes += value(from.read_bytes);
-	to.write_ops += value(from.write_ops);
-	to.write_bytes += value(from.write_bytes);
-	to.blocks_written += value(from.blocks_written);
-	to.hashed_bytes += value(from.hashed_bytes);
-	to.syncs += value(from.syncs);
-	to.errors += value(from.errors);
-}
-
 std::uint64_t full_ns(backpressure_stats const &from, monotonic_time now)
 {
 	auto total = value(from.total_ns);
@@ -92,17 +85,34 @@ load_sample sample_load(stats_sources const &sources)
 		else if (thread.name == hasher_thread_name)
 			sample.hash_cpu_ns += thread.cpu_ns;
 	}
-	auto const partitions = sources.partitions();
-	for (auto const &partition : partitions.active) {
-		auto const in_calls = partition->read_latency.total_ns() + partition->write_latency.total_ns() +
-			partition->sync_latency.total_ns();
-		sample.device_ns_max = std::max(sample.device_ns_max, in_calls);
-		sample.device_bytes += value(partition->read_bytes) + value(partition->write_bytes);
+	auto const numbers = sources.partitions();
+	auto const bytes = [](partition_stats const &of) { return value(of.read_bytes) + value(of.write_bytes); };
+	sample.device_bytes = bytes(*numbers.ended_partitions);
+	for (auto const &device : numbers.devices)
+		sample.devices.push_back({device.number, device.name, full_ns(*device.backpressure, sample.when)});
+	for (auto const &partition : numbers.partitions) {
+		auto const &stats = *partition.stats;
+		sample.device_bytes += bytes(stats);
+		sample.partitions.push_back({partition.number, device_name(numbers, partition),
+			stats.read_latency.total_ns() + stats.write_latency.total_ns() + stats.sync_latency.total_ns()});
 	}
-	for (auto const &gone : partitions.ended)
-		sample.device_bytes += value(gone->read_bytes) + value(gone->write_bytes);
-	sample.backpressure_ns = full_ns(*sources.backpressure, sample.when);
 	return sample;
+}
+
+stats_report::device_row row_of(pool_numbers::device const &device, monotonic_time now)
+{
+	auto const &from = *device.backpressure;
+	stats_report::device_row row;
+	row.device = device.name;
+	row.kind = device.kind;
+	row.partitions = device.partitions;
+	row.dirty_bytes = value(from.dirty_bytes);
+	row.mark_bytes = value(from.mark_bytes);
+	row.drain_bytes_per_second = value(from.drain_bytes_per_second);
+	row.blocks_refused = value(from.refused);
+	row.backpressure_count = value(from.count);
+	row.backpressure_ms = full_ns(from, now) / 1'000'000;
+	return row;
 }
 
 stats_report snapshot(stats_state const &state)
@@ -110,17 +120,23 @@ stats_report snapshot(stats_state const &state)
 	auto const now = monotonic_clock::now();
 	auto const &sources = state.sources;
 	stats_report report;
-	auto const partitions = sources.partitions();
-	for (std::uint32_t i = 0; i < partitions.active.size(); ++i)
-		report.partitions.push_back(row_of(i, *partitions.active[i]));
-	for (auto const &gone : partitions.ended)
-		add_counters(report.ended, *gone);
+	auto const numbers = sources.partitions();
+	for (auto const &partition : numbers.partitions)
+		report.partitions.push_back(
+			row_of(partition.index, device_name(numbers, partition), *partition.stats));
+	report.ended = row_of(0, {}, *numbers.ended_partitions);
+	report.backpressure_count = value(numbers.ended_devices->count);
+	report.backpressure_ms = value(numbers.ended_devices->total_ns) / 1'000'000;
+	report.blocks_refused = value(numbers.ended_devices->refused);
+	for (auto const &device : numbers.devices) {
+		auto const &row = report.devices.emplace_back(row_of(device, now));
+		report.dirty_bytes += row.dirty_bytes;
+		report.backpressure_count += row.backpressure_count;
+		report.backpressure_ms += row.backpressure_ms;
+		report.blocks_refused += row.blocks_refused;
+	}
 	report.budget_blocks = sources.arena->capacity_blocks();
 	report.used_blocks = sources.arena->used_blocks();
-	report.dirty_blocks = value(sources.backpressure->dirty_blocks);
-	report.backpressure_count = value(sources.backpressure->count);
-	report.blocks_refused = value(sources.backpressure->refused);
-	report.backpressure_ms = full_ns(*sources.backpressure, now) / 1'000'000;
 	auto const hashers = sources.hashers();
 	report.hashers = static_cast<std::uint32_t>(hashers.size());
 	for (std::uint32_t i = 0; i < hashers.size(); ++i)

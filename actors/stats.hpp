@@ -1,6 +1,5 @@
 #pragma once
 
-#include "actors/core/backpressure_stats.hpp"
 #include "actors/core/multi_digest.hpp"
 #include "actors/messages.hpp"
 #include "actors/partition_pool.hpp"
@@ -17,10 +16,9 @@ namespace ezio
 /// What the numbers are read from. All of it outlives the actor.
 struct stats_sources {
 	block_arena const *arena = nullptr;
-	std::function<partition_numbers()> partitions; ///< thread-safe
+	std::function<pool_numbers()> partitions; ///< thread-safe
 	/// The hashers that run now; thread-safe.
 	std::function<std::vector<std::shared_ptr<hasher_stats const>>()> hashers;
-	std::shared_ptr<backpressure_stats> backpressure;
 };
 
 struct stats_state {

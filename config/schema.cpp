@@ -141,7 +141,8 @@ constexpr auto rows = std::to_array<schema_row>({
 		.min = 16,
 		.max = 1048576,
 		.is_auto_allowed = true,
-		.help = "Received data not yet on the device above which receiving pauses; at most cache-size."},
+		.help = "Received data not yet on the devices, which share it, above which receiving pauses; a slow "
+				"device pauses earlier; at most cache-size."},
 	{.table = "disk",
 		.key = "aio-threads",
 		.type = integer,
@@ -150,8 +151,8 @@ constexpr auto rows = std::to_array<schema_row>({
 		.min = 1,
 		.max = 64,
 		.is_auto_allowed = true,
-		.help = "Disk partitions: threads that read and write devices; auto goes by disks, cores and "
-				"cache-size."},
+		.help = "Disk partitions: threads that read and write, for each device; auto goes by the device, "
+				"cores and cache-size."},
 	{.table = "disk",
 		.key = "direct-io",
 		.type = word,

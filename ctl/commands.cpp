@@ -113,7 +113,8 @@ constexpr auto table = std::to_array<command_info>({
 	{"settings", "[KEY...]", 0, operands_unlimited, {},
 		"show configuration keys with all that is known of them", ""},
 	{"reload", "", 0, 0, {}, "read the configuration file again", ""},
-	{"stats", "", 0, 0, {}, "show counters, latencies and the buffer budget",
+	{"stats", "", 0, 0, {},
+		"show counters, latencies, the buffer budget and what each device has still to write",
 		"HITS are the blocks found in the cache. UNUSED: of the blocks read ahead, those that were evicted "
 		"before anybody asked for them. LANES: pieces that a hasher hashes side by side, on "
 		"average; the more, the less a piece costs."},

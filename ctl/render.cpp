@@ -94,6 +94,24 @@ std::vector<cell> counters_row(std::string name, json const &row)
 		{std::to_string(errors), errors > 0 ? "31" : ""}};
 }
 
+std::string device_table(json const &devices, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	for (auto const &device : devices)
+		rows.push_back({{text(device, "device")}, {text(device, "kind")},
+			{std::to_string(number(device, "partitions"))}, {format_bytes(number(device, "dirty_bytes"))},
+			{format_bytes(number(device, "dirty_mark_bytes"))},
+			{format_rate(number(device, "drain_bytes_per_second"))},
+			{std::to_string(number(device, "backpressure_count"))},
+			{std::to_string(number(device, "backpressure_ms")) + " ms"}});
+	if (rows.empty())
+		return {};
+	return "\n" +
+		format_table({{"DEVICE", false}, {"KIND", false}, {"PARTITIONS", true}, {"DIRTY", true},
+						 {"PEERS WAIT AT", true}, {"DRAINS", true}, {"WAITS", true}, {"WAITED", true}},
+			rows, use_colour);
+}
+
 std::string latency_table(json const &partitions, bool use_colour)
 {
 	std::vector<std::vector<cell>> rows;
@@ -209,6 +227,7 @@ std::string render_stats(json const &reply, bool use_colour)
 			{"QUEUE", true}, {"UNUSED", true}, {"READS", true}, {"READ", true}, {"WRITES", true},
 			{"WRITTEN", true}, {"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
 		rows, use_colour);
+	lines += device_table(member(reply, "devices"), use_colour);
 	lines += latency_table(partitions, use_colour);
 	lines += hasher_table(member(reply, "hashers"), use_colour);
 

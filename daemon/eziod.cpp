@@ -4,7 +4,6 @@
 #include "actors/bt/torrent_file.hpp"
 #include "actors/caf_error.hpp"
 #include "actors/control.hpp"
-#include "actors/core/backpressure_stats.hpp"
 #include "actors/core/target_check.hpp"
 #include "actors/event_outlet.hpp"
 #include "actors/hasher.hpp"
@@ -103,8 +102,6 @@ struct eziod::impl {
 	std::unique_ptr<block_arena> arena;
 	std::shared_ptr<io_engine_choice> engines;
 	std::unique_ptr<device_registry> devices;
-	dirty_watermarks watermarks;
-	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
 
 	caf_config actor_config;
 	caf::actor_system system{actor_config};
@@ -135,14 +132,14 @@ struct eziod::impl {
 	result<void> make_devices();
 	void apply_hashing(hash_sizes const &sizes);
 	result<void> start_session();
-	result<void> start_partitions(std::uint32_t count);
+	void start_partitions();
 	void start_settings();
 	void start_control();
 	void add_torrents();
 	template <class Actor>
 	void watch(child_role role, std::string name, Actor const &actor);
 	void ask_to_stop();
-	void apply_budget(disk_sizes const &sizes);
+	std::string partitions_now() const;
 	result<void> set_in_session(session_setting const &setting);
 	void handle(control_request request, std::function<void(control_reply)> answer);
 };
@@ -160,11 +157,12 @@ void eziod::impl::ask_to_stop()
 	wake();
 }
 
-void eziod::impl::apply_budget(disk_sizes const &sizes)
+std::string eziod::impl::partitions_now() const
 {
-	arena->set_capacity(sizes.capacity_blocks);
-	watermarks.high_bytes = sizes.dirty_high_bytes;
-	watermarks.low_bytes = sizes.dirty_low_bytes;
+	std::string text;
+	for (auto const &device : partitions->numbers().devices)
+		text += (text.empty() ? "" : ", ") + std::to_string(device.partitions) + " on " + device.name;
+	return text;
 }
 
 /// On the settings actor's own thread, which may wait.
@@ -297,30 +295,25 @@ result<void> eziod::impl::make_devices()
 	return {};
 }
 
-result<void> eziod::impl::start_partitions(std::uint32_t count)
+void eziod::impl::start_partitions()
 {
 	partition_pool_config own;
 	own.arena = arena.get();
 	own.hashers = hashers.get();
-	own.on_birth = [this](std::uint32_t index, disk_partition_actor const &partition) {
-		watch(child_role::partition, "partition " + std::to_string(index), partition);
+	own.on_birth = [this](std::string const &name, disk_partition_actor const &partition) {
+		watch(child_role::partition, name, partition);
 	};
 	own.on_retirement = [this](disk_partition_actor const &partition) {
 		caf::anon_send(supervisor, retire_atom::value, caf::actor_cast<caf::actor>(partition));
 	};
-	partitions = std::make_unique<partition_pool>(system, std::move(own));
-	auto const sizes = disk_sizes_of(config, count);
-	apply_budget(sizes);
-	return partitions->resize(count, sizes.limits);
+	partitions = std::make_unique<partition_pool>(system, std::move(own), disk_budget_of(config, here));
 }
 
 result<void> eziod::impl::start_session()
 {
 	bt_session_config own;
 	own.arena = arena.get();
-	own.router = &partitions->router();
-	own.watermarks = &watermarks;
-	own.backpressure = backpressure.get();
+	own.routes = partitions.get();
 	own.devices = devices.get();
 	own.settings = session_settings(config);
 	auto made = make_bt_session(std::move(own));
@@ -328,7 +321,6 @@ result<void> eziod::impl::start_session()
 		return made.failure();
 	auto parts = std::make_shared<session_config>();
 	parts->session = std::move(*made);
-	parts->router = &partitions->router();
 	parts->keeper = keeper;
 	parts->checkpoints = checkpoint_limits_of(config);
 	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
@@ -341,16 +333,14 @@ void eziod::impl::start_settings()
 	settings_context context;
 	context.config_path = config_path;
 	context.on = here;
-	context.partitions = partitions->size();
 	context.arena_blocks_max = arena->blocks_max();
 	settings_targets targets;
-	targets.disk = [this](disk_sizes const &sizes) {
-		apply_budget(sizes);
-		partitions->set_limits(sizes.limits);
+	targets.disk = [this](disk_budget const &budget) {
+		arena->set_capacity(budget.capacity_blocks);
+		partitions->set_budget(budget);
 	};
-	targets.partitions = [this](std::uint32_t count, disk_sizes const &sizes) {
-		return partitions->resize(count, sizes.limits);
-	};
+	targets.partitions = [this](disk_budget const &budget) { return partitions->resize(budget); };
+	targets.partitions_now = [this] { return partitions_now(); };
 	targets.engine = [this](io_engine wanted) { engines->choose(wanted); };
 	targets.engine_in_force = [this] { return engines->in_force(); };
 	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
@@ -423,7 +413,8 @@ result<void> eziod::impl::start()
 	auto const with_hashers = make_hashers();
 	if (!with_hashers)
 		return with_hashers.failure();
-	auto made = block_arena::create(disk_sizes_of(config, 1).capacity_blocks, arena_blocks_max(config, here));
+	auto made =
+		block_arena::create(disk_budget_of(config, here).capacity_blocks, arena_blocks_max(config, here));
 	if (!made)
 		return made.failure();
 	arena = std::move(*made);
@@ -442,13 +433,11 @@ result<void> eziod::impl::start()
 			})));
 
 	apply_hashing(hash_sizes_of(config, here));
-	auto const with_partitions = start_partitions(partitions_of(config, here));
-	if (!with_partitions)
-		return with_partitions.failure();
+	start_partitions();
 	stats = join_bus(system,
 		system.spawn(ezio::stats,
-			stats_sources{arena.get(), [this] { return partitions->numbers(); },
-				[this] { return hashers->stats(); }, backpressure}));
+			stats_sources{
+				arena.get(), [this] { return partitions->numbers(); }, [this] { return hashers->stats(); }}));
 	watch(child_role::stats, "stats", stats);
 	if (state != nullptr) {
 		keeper = system.spawn<caf::detached>(ezio::state_keeper, std::shared_ptr<resume_store>(state));
@@ -468,8 +457,8 @@ result<void> eziod::impl::start()
 		return gone_on.failure();
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
-	log->info("control on {}, events on {}, {} partitions, {} hashers, I/O by {}", socket->endpoint(),
-		socket->events_endpoint(), partitions->size(), hashers->size(), engines->in_force());
+	log->info("control on {}, events on {}, {} hashers, I/O by {}", socket->endpoint(),
+		socket->events_endpoint(), hashers->size(), engines->in_force());
 	return {};
 }
 

@@ -84,14 +84,14 @@ setting_row live_settings::row_of(schema_row const &row) const
 	}
 	if (shown.effective != "auto")
 		return shown;
-	if (row.key == "aio-threads")
-		shown.effective += " (" + std::to_string(m_context.partitions) + ")";
-	else if (row.key == "hashing-threads")
+	if (row.key == "aio-threads") {
+		auto const now = m_targets.partitions_now();
+		shown.effective += now.empty() ? "" : " (" + now + ")";
+	} else if (row.key == "hashing-threads")
 		shown.effective += " (" + std::to_string(hash_sizes_of(m_in_force, m_context.on).hashers) + ")";
 	else if (row.key == "dirty-limit")
-		shown.effective += " (" +
-			std::to_string(disk_sizes_of(m_in_force, m_context.partitions).dirty_high_bytes / (1024 * 1024)) +
-			")";
+		shown.effective +=
+			" (" + std::to_string(disk_budget_of(m_in_force, m_context.on).dirty_bytes / (1024 * 1024)) + ")";
 	return shown;
 }
 
@@ -148,7 +148,19 @@ result<void> live_settings::apply_connection_sizes(configuration const &wanted)
 	return {};
 }
 
-result<void> live_settings::apply(config_change const &change, configuration const &wanted)
+live_settings::outcome live_settings::apply(config_change const &change, configuration const &wanted)
+{
+	if (change.key == "aio-threads" && !is_libtorrent_key(change)) {
+		auto changed = m_targets.partitions(disk_budget_of(wanted, m_context.on));
+		return {changed.is_in_force, std::move(changed.failure)};
+	}
+	auto const applied = apply_whole(change, wanted);
+	if (!applied)
+		return {false, applied.failure()};
+	return {true, std::nullopt};
+}
+
+result<void> live_settings::apply_whole(config_change const &change, configuration const &wanted)
 {
 	if (change.key == "cache-size" || change.key == "max-connections") {
 		if (auto const applied = apply_connection_sizes(wanted); !applied)
@@ -171,24 +183,17 @@ result<void> live_settings::apply(config_change const &change, configuration con
 		m_targets.engine(*engine);
 		return {};
 	}
-	if (change.key == "aio-threads") {
-		auto const count = partitions_of(wanted, m_context.on);
-		auto const changed = m_targets.partitions(count, disk_sizes_of(wanted, count));
-		if (changed)
-			m_context.partitions = count;
-		return changed;
-	}
 	if (change.key == "sync-interval" || change.key == "sync-size") {
 		m_targets.checkpoints(checkpoint_limits_of(wanted));
 		return {};
 	}
 	if (change.table == "disk") {
-		auto const sizes = disk_sizes_of(wanted, m_context.partitions);
-		if (sizes.capacity_blocks > m_context.arena_blocks_max)
+		auto const budget = disk_budget_of(wanted, m_context.on);
+		if (budget.capacity_blocks > m_context.arena_blocks_max)
 			return make_error(errc::out_of_range,
 				"cache-size: more than " + std::to_string(m_context.arena_blocks_max / blocks_per_mib) +
 					" MiB, which is this machine's memory, needs a restart");
-		m_targets.disk(sizes);
+		m_targets.disk(budget);
 		m_targets.hashers(hash_sizes_of(wanted, m_context.on));
 		return {};
 	}
@@ -224,6 +229,7 @@ result<void> live_settings::save(config_change const &change) const
 result<setting_change> live_settings::set(std::string const &key, std::string const &value, bool save_it)
 {
 	auto wanted = m_configured;
+	std::optional<error> partial;
 	auto const change = wanted.set(key, value, m_targets.foreign);
 	if (!change)
 		return change.failure();
@@ -235,9 +241,10 @@ result<setting_change> live_settings::set(std::string const &key, std::string co
 			if (!taken)
 				return taken.failure();
 		}
-		auto const applied = apply(*change, in_force);
-		if (!applied)
-			return applied.failure();
+		auto applied = apply(*change, in_force);
+		if (!applied.is_in_force)
+			return *applied.failure;
+		partial = std::move(applied.failure);
 		remember(*change, wanted);
 	}
 	m_configured = std::move(wanted);
@@ -249,6 +256,10 @@ result<setting_change> live_settings::set(std::string const &key, std::string co
 				", but was not saved: " + e.message;
 			return e;
 		}
+	}
+	if (partial) {
+		partial->message = change->key + " is active, but not everywhere: " + partial->message;
+		return *std::move(partial);
 	}
 	return to_setting_change(*change, change->is_live);
 }
@@ -280,10 +291,10 @@ result<reload_report> live_settings::reload()
 				return taken.failure();
 		}
 		auto const applied = apply(change, wanted);
-		if (!applied) {
-			note(change.key, applied.failure());
+		if (applied.failure)
+			note(change.key, *applied.failure);
+		if (!applied.is_in_force)
 			continue;
-		}
 		remember(change, loaded.config);
 		report.applied.push_back(to_setting_change(change, true));
 	}

@@ -5,6 +5,7 @@
 #include "actors/core/settings_service.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "actors/events.hpp"
+#include "actors/partition_pool.hpp"
 #include "config/config.hpp"
 #include "daemon/sizing.hpp"
 
@@ -18,9 +19,11 @@ namespace ezio
 /// Where live values take effect. All may be called from the settings actor's thread; those that can fail
 /// say so.
 struct settings_targets {
-	std::function<void(disk_sizes const &)> disk;
-	/// A new number of partitions and what they share. Waits until it has come about, or fails.
-	std::function<result<void>(std::uint32_t, disk_sizes const &)> partitions;
+	std::function<void(disk_budget const &)> disk;
+	/// Another number of partitions. Waits until it has come about or does not.
+	std::function<partition_change(disk_budget const &)> partitions;
+	/// How many partitions there are of which device, for reports: "4 on /dev/sda".
+	std::function<std::string()> partitions_now;
 	std::function<void(hash_sizes const &)> hashers;
 	std::function<void(checkpoint_limits const &)> checkpoints;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
@@ -40,7 +43,6 @@ struct settings_targets {
 struct settings_context {
 	std::string config_path; ///< empty: there is no file to save to or to reload
 	machine on;
-	std::uint32_t partitions = 1;
 	std::uint32_t arena_blocks_max = 0; ///< cache-size cannot grow beyond it without a restart
 };
 
@@ -62,7 +64,14 @@ private:
 	setting_row row_of(schema_row const &row) const;
 	setting_row foreign_row(std::string const &key, std::string const &value) const;
 	result<void> apply_connection_sizes(configuration const &wanted);
-	result<void> apply(config_change const &change, configuration const &wanted);
+	/// A change can be in force and have failed in part.
+	struct outcome {
+		bool is_in_force = false;
+		std::optional<error> failure;
+	};
+	outcome apply(config_change const &change, configuration const &wanted);
+	/// Of a change that is in force everywhere or nowhere.
+	result<void> apply_whole(config_change const &change, configuration const &wanted);
 	void remember(config_change const &change, configuration const &wanted);
 	result<void> save(config_change const &change) const;
 

@@ -14,7 +14,6 @@ namespace
 
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint64_t blocks_per_mib = mib / block_bytes;
-constexpr std::uint32_t auto_share_blocks_min = 16 * blocks_per_mib;
 constexpr std::uint64_t auto_dirty_max = 256 * mib;
 constexpr std::uint64_t collected_bytes_max = sha_lanes_max * mib;
 
@@ -36,20 +35,6 @@ std::uint32_t capacity_of(configuration const &config)
 		static_cast<std::uint64_t>(config.integer("cache-size")) * blocks_per_mib);
 }
 
-std::uint32_t partitions_for(disk_kind fastest, std::uint32_t cores)
-{
-	switch (fastest) {
-	case disk_kind::rotational:
-		return 2;
-	case disk_kind::nvme:
-		return std::clamp(cores, 4u, 8u);
-	case disk_kind::solid:
-	case disk_kind::unknown:
-		break;
-	}
-	return 4;
-}
-
 } // namespace
 
 machine machine::here()
@@ -60,17 +45,7 @@ machine machine::here()
 	auto const page_bytes = sysconf(_SC_PAGESIZE);
 	if (pages > 0 && page_bytes > 0)
 		m.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-	m.disks = fastest_disk();
 	return m;
-}
-
-std::uint32_t partitions_of(configuration const &config, machine const &on)
-{
-	auto const configured = config.integer_or_auto("aio-threads");
-	if (configured)
-		return static_cast<std::uint32_t>(*configured);
-	auto const by_memory = std::max(capacity_of(config) / auto_share_blocks_min, 1u);
-	return std::min(partitions_for(on.disks, on.cores), by_memory);
 }
 
 hash_sizes hash_sizes_of(configuration const &config, machine const &on)
@@ -84,26 +59,21 @@ hash_sizes hash_sizes_of(configuration const &config, machine const &on)
 	return sizes;
 }
 
-disk_sizes disk_sizes_of(configuration const &config, std::uint32_t partitions)
+disk_budget disk_budget_of(configuration const &config, machine const &on)
 {
-	disk_sizes sizes;
-	sizes.capacity_blocks = capacity_of(config);
-	auto const cache_bytes = std::uint64_t{sizes.capacity_blocks} * block_bytes;
+	disk_budget budget;
+	budget.capacity_blocks = capacity_of(config);
+	auto const cache_bytes = std::uint64_t{budget.capacity_blocks} * block_bytes;
 	auto const dirty = config.integer_or_auto("dirty-limit");
-	sizes.dirty_high_bytes =
+	budget.dirty_bytes =
 		dirty ? static_cast<std::uint64_t>(*dirty) * mib : std::min(cache_bytes / 4, auto_dirty_max);
-	sizes.dirty_low_bytes = sizes.dirty_high_bytes / 2;
-	sizes.limits.coalesce_bytes = static_cast<std::uint32_t>(config.integer("coalesce-size") * 1024);
-	sizes.limits.coalesce_delay = std::chrono::milliseconds(config.integer("coalesce-delay"));
-	sizes.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
-	// What receiving alone may take is nobody's cache.
-	auto const reserve = block_arena::reserve_of(sizes.capacity_blocks);
-	// Nor is what peers may send while the partitions are busy: full caches would leave no room to the mark
-	// at which peers are told to wait.
-	auto const cached = sizes.capacity_blocks - reserve;
-	auto const under_way = std::min<std::uint64_t>(sizes.dirty_high_bytes / block_bytes, cached / 2);
-	sizes.limits.cache_blocks_max = (cached - static_cast<std::uint32_t>(under_way)) / partitions;
-	return sizes;
+	if (auto const threads = config.integer_or_auto("aio-threads"))
+		budget.partitions = static_cast<std::uint32_t>(*threads);
+	budget.cores = on.cores;
+	budget.limits.coalesce_bytes = static_cast<std::uint32_t>(config.integer("coalesce-size") * 1024);
+	budget.limits.coalesce_delay = std::chrono::milliseconds(config.integer("coalesce-delay"));
+	budget.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
+	return budget;
 }
 
 connection_sizes connection_sizes_of(configuration const &config)

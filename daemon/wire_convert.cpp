@@ -247,7 +247,8 @@ struct answer_to_json {
 		for (auto const &[name, member] : partition_counters)
 			totals[name] = report.ended.*member;
 		for (auto const &row : report.partitions) {
-			json one = {{"index", row.index}, {"read_latency", latency_json(row.read_latency)},
+			json one = {{"index", row.index}, {"device", row.device},
+				{"read_latency", latency_json(row.read_latency)},
 				{"write_latency", latency_json(row.write_latency)},
 				{"hash_latency", latency_json(row.hash_latency)},
 				{"sync_latency", latency_json(row.sync_latency)}};
@@ -262,15 +263,21 @@ struct answer_to_json {
 			hashers.push_back(
 				{{"index", row.index}, {"hashed_bytes", row.hashed_bytes}, {"pieces", row.pieces},
 					{"lanes_filled", row.lanes_filled()}, {"steps_by_pieces", row.steps_by_pieces}});
+		auto devices = json::array();
+		for (auto const &row : report.devices)
+			devices.push_back({{"device", row.device}, {"kind", to_string(row.kind)},
+				{"partitions", row.partitions}, {"dirty_bytes", row.dirty_bytes},
+				{"dirty_mark_bytes", row.mark_bytes}, {"drain_bytes_per_second", row.drain_bytes_per_second},
+				{"blocks_refused", row.blocks_refused}, {"backpressure_count", row.backpressure_count},
+				{"backpressure_ms", row.backpressure_ms}});
 		auto by_kind = json::object();
 		for (auto const &[kind, count] : report.event_counts)
 			by_kind[kind] = count;
-		return {{"partitions", std::move(partitions)}, {"totals", std::move(totals)},
-			{"hashers", std::move(hashers)},
+		return {{"partitions", std::move(partitions)}, {"devices", std::move(devices)},
+			{"totals", std::move(totals)}, {"hashers", std::move(hashers)},
 			{"budget",
 				{{"capacity_bytes", report.budget_blocks * block_bytes},
-					{"used_bytes", report.used_blocks * block_bytes},
-					{"dirty_bytes", report.dirty_blocks * block_bytes},
+					{"used_bytes", report.used_blocks * block_bytes}, {"dirty_bytes", report.dirty_bytes},
 					{"backpressure_count", report.backpressure_count},
 					{"backpressure_ms", report.backpressure_ms}, {"blocks_refused", report.blocks_refused},
 					{"hashers", report.hashers}}},

@@ -222,9 +222,6 @@ result<void> bt_session::start()
 									 lt::counters &) {
 		disk_adapter_config adapter;
 		adapter.arena = m_config.arena;
-		adapter.router = m_config.router;
-		adapter.watermarks = m_config.watermarks;
-		adapter.backpressure = m_config.backpressure;
 		adapter.lobby = &m_lobby;
 		adapter.on_error = [this](disk_job const &job) { on_disk_error(job); };
 		adapter.on_removed = [this](storage const &gone) {
@@ -458,8 +455,9 @@ result<added_torrent> bt_session::add(add_request const &request)
 	added.info_hash = info_hash;
 	added.name = description->name;
 	added.target = request.target;
+	auto route = m_config.routes->route_for((*claim)->disk());
 	added.target_storage = std::make_shared<storage>(storage_id{m_next_storage++}, info_hash,
-		description->pieces, std::move(description->extents), std::move(*claim));
+		description->pieces, std::move(description->extents), std::move(*claim), std::move(route));
 
 	bool is_check = request.is_check;
 	if (!is_check && !request.known_pieces.empty()) {

@@ -15,9 +15,7 @@ namespace ezio
 /// What a session works with; all of it outlives the session.
 struct bt_session_config {
 	block_arena *arena = nullptr;
-	job_router *router = nullptr;
-	dirty_watermarks *watermarks = nullptr;
-	backpressure_stats *backpressure = nullptr;
+	route_source *routes = nullptr;
 	device_registry *devices = nullptr;
 	std::vector<session_setting> settings; ///< all session keys of the configuration and libtorrent's own
 };

@@ -47,12 +47,6 @@ std::size_t to_number(lt::storage_index_t index)
 	return static_cast<std::uint32_t>(index);
 }
 
-std::int64_t now_ns()
-{
-	return std::chrono::duration_cast<std::chrono::nanoseconds>(monotonic_clock::now().time_since_epoch())
-		.count();
-}
-
 error storage_missing()
 {
 	return make_error(errc::internal, "libtorrent named a storage that does not exist");
@@ -86,6 +80,7 @@ struct disk_adapter::lt_job : disk_job {
 	std::variant<std::monostate, read_handler, write_handler, hash_handler, block_hash_handler, clear_handler,
 		control_handler>
 		handler;
+	std::shared_ptr<device_queue> queue;
 	lt::span<lt::sha256_hash> v2; ///< where the handler wants the block hashes
 };
 
@@ -108,7 +103,8 @@ lt::storage_holder disk_adapter::new_torrent(
 	lt::storage_params const &params, std::shared_ptr<void> const &torrent)
 {
 	auto incoming = m_config.lobby->withdraw(params.path);
-	slot entry{std::move(incoming.target), &params.files, torrent, incoming.full_check};
+	auto queue = queue_of(incoming.target);
+	slot entry{std::move(incoming.target), std::move(queue), &params.files, torrent, incoming.full_check};
 	std::size_t index = m_slots.size();
 	if (m_free_slots.empty()) {
 		m_slots.push_back(std::move(entry));
@@ -135,11 +131,37 @@ disk_adapter::slot &disk_adapter::at(lt::storage_index_t index)
 	return m_slots[to_number(index)];
 }
 
+std::shared_ptr<disk_adapter::device_queue> disk_adapter::queue_of(std::shared_ptr<storage> const &target)
+{
+	if (target == nullptr)
+		return nullptr;
+	std::erase_if(m_queues, [](auto const &known) { return known.expired(); });
+	for (auto const &queue : queues())
+		if (queue->route == target->route())
+			return queue;
+	auto queue = std::make_shared<device_queue>();
+	queue->route = target->route();
+	queue->route->dirty().measure(monotonic_clock::now());
+	m_queues.push_back(queue);
+	return queue;
+}
+
+std::vector<std::shared_ptr<disk_adapter::device_queue>> disk_adapter::queues() const
+{
+	std::vector<std::shared_ptr<device_queue>> alive;
+	alive.reserve(m_queues.size());
+	for (auto const &known : m_queues)
+		if (auto queue = known.lock())
+			alive.push_back(std::move(queue));
+	return alive;
+}
+
 std::unique_ptr<disk_adapter::lt_job> disk_adapter::make_job(job_kind kind, slot const &where) const
 {
 	auto job = std::make_unique<lt_job>();
 	job->kind = kind;
 	job->target = where.target;
+	job->queue = where.queue;
 	job->submitted = monotonic_clock::now();
 	return job;
 }
@@ -153,7 +175,8 @@ void disk_adapter::enqueue(std::unique_ptr<lt_job> job)
 		m_sink.finished(std::move(job));
 		return;
 	}
-	m_jobs.push_back(std::move(job));
+	auto const queue = job->queue;
+	queue->jobs.push_back(std::move(job));
 }
 
 void disk_adapter::submit_to_all(
@@ -174,10 +197,16 @@ void disk_adapter::post(Handler handler)
 
 void disk_adapter::submit_jobs()
 {
-	if (m_jobs.empty())
+	for (auto const &queue : queues())
+		submit(*queue);
+}
+
+void disk_adapter::submit(device_queue &queue)
+{
+	if (queue.jobs.empty())
 		return;
 	// While peers wait, nothing is held back for coalescing.
-	m_config.router->submit(std::exchange(m_jobs, {}), !m_observers.empty());
+	queue.route->router().submit(std::exchange(queue.jobs, {}), !queue.waiting.empty());
 }
 
 void disk_adapter::async_read(lt::storage_index_t index, lt::peer_request const &request,
@@ -200,10 +229,14 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 	job->offset_bytes = static_cast<std::uint32_t>(request.start);
 	job->length_bytes = static_cast<std::uint32_t>(request.length);
 	job->handler = std::move(handler);
+	if (job->target == nullptr) {
+		enqueue(std::move(job));
+		return false;
+	}
+	auto const queue = job->queue;
+	auto &account = queue->route->dirty();
+	account.received(job->length_bytes); // settled when the job completes, however it ends
 	job->block = m_config.arena->allocate(block_purpose::receive);
-	m_dirty_bytes += job->length_bytes; // given back when the job completes, however it ends
-	++m_dirty_blocks;
-	m_config.backpressure->dirty_blocks.store(m_dirty_blocks, std::memory_order_relaxed);
 	if (job->block) {
 		copy_to_block(
 			job->block.data(), std::as_bytes(std::span(data, static_cast<std::size_t>(request.length))));
@@ -211,44 +244,55 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 	} else {
 		// The budget is exhausted although everything else leaves a reserve for received data: too many peers
 		// for this cache-size. Fail this block; libtorrent asks for it again.
-		m_config.backpressure->refused.fetch_add(1, std::memory_order_relaxed);
+		account.refused();
 		job->failure = make_error(errc::no_memory, "no free buffer for a received block");
 		job->sink = &m_sink;
 		m_sink.expect_one();
 		m_sink.finished(std::move(job));
 	}
 
-	// Reading and the caches leave the reserve alone: into it we get only if what was received piles up
-	// faster than the partitions take it, or if slow peers hold the rest. What peers hand over after they
-	// were told to wait, their receive buffers, must still find room: daemon/sizing.hpp bounds it by this
-	// part.
+	// The last resort. Reading, the caches and the marks leave the reserve alone: into it we get only if what
+	// was received piles up faster than the partitions take it, or if slow peers hold the rest. What peers
+	// hand over after they were told to wait, their receive buffers, must still find room:
+	// daemon/sizing.hpp bounds it by this part.
 	auto const &arena = *m_config.arena;
-	bool const is_short = arena.used_blocks() + arena.reserve_blocks() / 4 * 3 >= arena.capacity_blocks();
-	if (m_dirty_bytes < m_config.watermarks->high_bytes.load(std::memory_order_relaxed) && !is_short)
+	if (arena.used_blocks() + arena.reserve_blocks() / 4 * 3 >= arena.capacity_blocks()) {
+		for (auto const &other : queues())
+			other->route->router().press();
+		tell_to_wait(*queue, std::move(observer));
+		return true;
+	}
+	if (!account.is_full())
 		return false;
-	if (m_observers.empty()) {
-		m_config.backpressure->full_since_ns.store(now_ns(), std::memory_order_relaxed);
-		m_config.backpressure->count.fetch_add(1, std::memory_order_relaxed);
+	tell_to_wait(*queue, std::move(observer));
+	return true;
+}
+
+void disk_adapter::tell_to_wait(device_queue &queue, std::shared_ptr<lt::disk_observer> observer)
+{
+	if (queue.waiting.empty()) {
+		queue.route->dirty().waiting_began(monotonic_clock::now());
 		// Nobody waits for coalescing any more.
-		submit_jobs();
-		m_config.router->press();
+		submit(queue);
+		queue.route->router().press();
 	}
 	// The weak pointer is kept also for a null observer: it stands for the state "full".
-	m_observers.push_back(std::move(observer));
-	return true;
+	queue.waiting.push_back(std::move(observer));
 }
 
 void disk_adapter::call_observers_when_low()
 {
-	if (m_observers.empty() || m_dirty_bytes > m_config.watermarks->low_bytes.load(std::memory_order_relaxed))
-		return;
-	auto const waiting = std::exchange(m_observers, {});
-	auto const full_since = m_config.backpressure->full_since_ns.exchange(0, std::memory_order_relaxed);
-	m_config.backpressure->total_ns.fetch_add(
-		static_cast<std::uint64_t>(now_ns() - full_since), std::memory_order_relaxed);
-	for (auto const &weak : waiting) {
-		if (auto const observer = weak.lock())
-			observer->on_disk();
+	auto const now = monotonic_clock::now();
+	for (auto const &queue : queues()) {
+		auto &account = queue->route->dirty();
+		account.measure(now);
+		if (queue->waiting.empty() || !account.is_low())
+			continue;
+		account.waiting_ended(now);
+		for (auto const &weak : std::exchange(queue->waiting, {})) {
+			if (auto const observer = weak.lock())
+				observer->on_disk();
+		}
 	}
 }
 
@@ -398,9 +442,8 @@ void disk_adapter::complete(job_ptr base)
 	auto &job = static_cast<lt_job &>(*base);
 	if (job.kind == job_kind::write) {
 		job.block = {};
-		m_dirty_bytes -= job.length_bytes;
-		--m_dirty_blocks;
-		m_config.backpressure->dirty_blocks.store(m_dirty_blocks, std::memory_order_relaxed);
+		if (job.queue != nullptr)
+			job.queue->route->dirty().settled(job.length_bytes, !job.failure);
 	}
 	if (job.failure && m_config.on_error)
 		m_config.on_error(job);

@@ -1,9 +1,8 @@
 #pragma once
 
 #include "actors/bt/completion_sink.hpp"
-#include "actors/core/backpressure_stats.hpp"
 #include "actors/core/block_arena.hpp"
-#include "actors/core/job_router.hpp"
+#include "actors/core/device_route.hpp"
 #include "actors/core/storage.hpp"
 #include "actors/messages.hpp"
 
@@ -13,7 +12,6 @@
 #include <libtorrent/fwd.hpp>
 #include <libtorrent/io_context.hpp>
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,13 +20,6 @@
 
 namespace ezio
 {
-
-/// Dirty bytes at which peers are told to wait, and at which they are called back. Set by any thread, read by
-/// the network thread.
-struct dirty_watermarks {
-	std::atomic<std::uint64_t> high_bytes{128U * 1024 * 1024};
-	std::atomic<std::uint64_t> low_bytes{64U * 1024 * 1024};
-};
 
 /// Storages on their way into libtorrent: put here before the torrent is added, under the number that its
 /// save path spells, and taken by disk_adapter::new_torrent. Thread-safe.
@@ -56,19 +47,16 @@ using storage_callback = std::function<void(storage const &gone)>;
 /// Everything the adapter works with; all of it outlives the adapter.
 struct disk_adapter_config {
 	block_arena *arena = nullptr;
-	job_router *router = nullptr;
-	dirty_watermarks *watermarks = nullptr;
-	backpressure_stats *backpressure = nullptr;
 	storage_lobby *lobby = nullptr;
 	disk_error_callback on_error;
 	storage_callback on_removed; ///< libtorrent let go of a storage: all of it is written and closed
 };
 
-/// libtorrent's disk_interface over our partitions: turns its calls into jobs, hands them to the router from
-/// submit_jobs(), one message a partition, and hands every handler on exactly once, on the network thread,
-/// posted. All methods on the network thread, except the constructor, abort() and the destructor, which
-/// libtorrent also calls from the thread that ends the session, and free_disk_buffer(), which any thread may
-/// call.
+/// libtorrent's disk_interface over our partitions: turns its calls into jobs, hands them to the routes of
+/// their devices from submit_jobs(), one message a partition, and hands every handler on exactly once, on the
+/// network thread, posted. Peers of one device wait for that device only. All methods on the network thread,
+/// except the constructor, abort() and the destructor, which libtorrent also calls from the thread that ends
+/// the session, and free_disk_buffer(), which any thread may call.
 class disk_adapter final : public lt::disk_interface, public lt::buffer_allocator_interface
 {
 public:
@@ -123,14 +111,25 @@ public:
 	struct lt_job;
 
 private:
+	/// What is on its way to one device. Lives as long as a slot or a job has to do with it.
+	struct device_queue {
+		std::shared_ptr<device_route> route;
+		std::vector<job_ptr> jobs;                             ///< for the next submit_jobs()
+		std::vector<std::weak_ptr<lt::disk_observer>> waiting; ///< peers told to wait
+	};
 	struct slot {
 		std::shared_ptr<storage> target;
+		std::shared_ptr<device_queue> queue;     ///< null if the target is
 		lt::file_storage const *files = nullptr; ///< libtorrent's, valid as long as the slot
 		std::shared_ptr<void> torrent;           ///< keeps libtorrent's torrent alive while it has the slot
 		bool full_check = false; ///< what async_check_files answers; always true after the first time
 	};
 
 	slot &at(lt::storage_index_t index);
+	std::shared_ptr<device_queue> queue_of(std::shared_ptr<storage> const &target);
+	std::vector<std::shared_ptr<device_queue>> queues() const;
+	void submit(device_queue &queue);
+	void tell_to_wait(device_queue &queue, std::shared_ptr<lt::disk_observer> observer);
 	std::unique_ptr<lt_job> make_job(job_kind kind, slot const &where) const;
 	void enqueue(std::unique_ptr<lt_job> job);
 	/// A job of a kind for the whole storage; @p done is called once, with its failure.
@@ -147,10 +146,7 @@ private:
 	completion_sink m_sink;
 	std::vector<slot> m_slots;
 	std::vector<std::size_t> m_free_slots;
-	std::vector<job_ptr> m_jobs; ///< for the next submit_jobs()
-	std::uint64_t m_dirty_bytes = 0;
-	std::uint64_t m_dirty_blocks = 0;
-	std::vector<std::weak_ptr<lt::disk_observer>> m_observers; ///< peers told to wait
+	std::vector<std::weak_ptr<device_queue>> m_queues;
 };
 
 } // namespace ezio

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/disk_identity.hpp"
 #include "actors/core/result.hpp"
 #include "actors/core/units.hpp"
 
@@ -96,6 +97,8 @@ public:
 	virtual std::string const &path() const = 0;
 	virtual device_access access() const = 0;
 	virtual device_geometry const &geometry() const = 0;
+	/// What the device or file is on, as far as speed goes.
+	virtual disk_identity const &disk() const = 0;
 	/// A new handle for one thread.
 	virtual result<std::unique_ptr<block_device>> open_handle() = 0;
 };

@@ -23,6 +23,26 @@ double share(std::uint64_t before, std::uint64_t after, double seconds, std::uin
 	return std::min(1.0, static_cast<double>(after - before) / 1e9 / seconds / parts);
 }
 
+/// The part that was busy for the most of the time, and how much.
+struct busiest_part {
+	std::string device;
+	double part_of_time = 0;
+};
+
+busiest_part busiest_of(
+	std::vector<load_sample::part> const &before, std::vector<load_sample::part> const &after, double seconds)
+{
+	busiest_part found;
+	for (auto const &now : after) {
+		auto const then = std::find_if(
+			before.begin(), before.end(), [&now](auto const &known) { return known.number == now.number; });
+		auto const part = share(then == before.end() ? 0 : then->ns, now.ns, seconds);
+		if (part > found.part_of_time)
+			found = {now.device, part};
+	}
+	return found;
+}
+
 std::string percent(double part)
 {
 	return std::to_string(std::lround(part * 100)) + " %";
@@ -49,8 +69,11 @@ busy_report load_between(load_sample const &before, load_sample const &after, st
 		return {};
 	report.network = share(before.network_cpu_ns, after.network_cpu_ns, report.seconds);
 	report.hashing = share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers);
-	report.device = share(before.device_ns_max, after.device_ns_max, report.seconds);
-	report.backpressure = share(before.backpressure_ns, after.backpressure_ns, report.seconds);
+	auto const partition = busiest_of(before.partitions, after.partitions, report.seconds);
+	auto const device = busiest_of(before.devices, after.devices, report.seconds);
+	report.device = partition.part_of_time;
+	report.backpressure = device.part_of_time;
+	report.busiest = device.part_of_time >= often_held_back ? device.device : partition.device;
 	if (after.device_bytes > before.device_bytes)
 		report.device_bytes_per_second = static_cast<std::uint64_t>(
 			static_cast<double>(after.device_bytes - before.device_bytes) / report.seconds);
@@ -96,9 +119,9 @@ bottleneck find_bottleneck(busy_report const &load, std::span<torrent_row const>
 
 	if (load.backpressure >= often_held_back || load.device >= busy)
 		return {bottleneck_kind::disk,
-			"device calls take " + percent(load.device) + " of the busiest partition's time at " +
-				mib_per_second(load.device_bytes_per_second) + ", peers wait for the disk " +
-				percent(load.backpressure) + " of the time"};
+			load.busiest + ": device calls take " + percent(load.device) +
+				" of the busiest partition's time, peers wait for the disk " + percent(load.backpressure) +
+				" of the time; all disks together move " + mib_per_second(load.device_bytes_per_second)};
 	if (load.hashing >= busy)
 		return {bottleneck_kind::hashing,
 			"the hashing threads are busy " + percent(load.hashing) + " of the time"};

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ezio
 {
@@ -14,20 +15,27 @@ namespace ezio
 /// What the daemon's parts had used up to one moment. Two of them give the load between.
 struct load_sample {
 	monotonic_time when{};
-	std::uint64_t network_cpu_ns = 0;  ///< libtorrent's network thread
-	std::uint64_t hash_cpu_ns = 0;     ///< all hashers together
-	std::uint64_t device_ns_max = 0;   ///< time in device calls of the partition that has the most of it
-	std::uint64_t backpressure_ns = 0; ///< time that peers were told to wait
-	std::uint64_t device_bytes = 0;    ///< read and written
+	std::uint64_t network_cpu_ns = 0; ///< libtorrent's network thread
+	std::uint64_t hash_cpu_ns = 0;    ///< all hashers together
+	std::uint64_t device_bytes = 0;   ///< read and written
+	/// One device or partition, under a number that is never given again.
+	struct part {
+		std::uint64_t number = 0;
+		std::string device;
+		std::uint64_t ns = 0;
+	};
+	std::vector<part> partitions; ///< time in device calls
+	std::vector<part> devices;    ///< time that peers of the device were told to wait
 };
 
 /// How busy each part was over the time between two samples, 0 to 1.
 struct busy_report {
 	double seconds = 0; ///< 0: nothing was measured yet
 	double network = 0;
-	double hashing = 0; ///< of the hashers that there are
-	double device = 0;  ///< of the busiest partition
-	double backpressure = 0;
+	double hashing = 0;      ///< of the hashers that there are
+	double device = 0;       ///< of the busiest partition
+	double backpressure = 0; ///< of the device that holds its peers back most
+	std::string busiest;     ///< that device, or else that of the busiest partition
 	std::uint64_t device_bytes_per_second = 0;
 };
 

@@ -71,7 +71,7 @@ class posix_device_registry final : public device_registry
 {
 public:
 	explicit posix_device_registry(registry_options options)
-		: m_direct(options.direct), m_engines(std::move(options.engines)),
+		: m_direct(options.direct), m_engines(std::move(options.engines)), m_paths(options.paths),
 		  m_topology(std::move(options.paths))
 	{
 	}
@@ -99,6 +99,7 @@ private:
 
 	direct_io_mode m_direct;
 	std::shared_ptr<io_engine_choice> m_engines;
+	system_paths m_paths;
 	block_topology m_topology;
 	std::mutex m_mutex;
 	std::vector<known_claim> m_claims;    ///< guarded by m_mutex
@@ -326,8 +327,11 @@ result<std::shared_ptr<posix_device_claim>> posix_device_registry::open_claim(
 	}
 	if (must_grow && ::ftruncate(fd.number(), static_cast<off_t>(target.highest_end_bytes)) != 0)
 		return make_io_error("ftruncate", request.path, 0, target.highest_end_bytes, errno);
+	auto const number = target.device.device_number;
+	auto disk = target.device.geometry.is_block_device ? disk_of_block_device(number, m_paths)
+													   : disk_of_file(number, m_paths);
 	return posix_device_claim::make(
-		request.path, request.access, m_direct, m_engines, std::move(fd), std::move(lock));
+		request.path, request.access, m_direct, m_engines, std::move(fd), std::move(lock), std::move(disk));
 }
 
 result<std::shared_ptr<device_claim>> posix_device_registry::claim(

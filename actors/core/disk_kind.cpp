@@ -1,6 +1,5 @@
 #include "actors/core/disk_kind.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -21,20 +20,6 @@ std::uint64_t number_in(fs::path const &path)
 	return file >> value ? value : 0;
 }
 
-disk_kind kind_of(fs::path const &directory)
-{
-	auto const name = directory.filename().string();
-	std::error_code ec;
-	bool const is_hardware = fs::exists(directory / "device", ec);
-	if (!is_hardware || number_in(directory / "size") == 0 || number_in(directory / "removable") != 0)
-		return disk_kind::unknown;
-	if (name.starts_with("nvme"))
-		return disk_kind::nvme;
-	bool const is_virtual = name.starts_with("vd") || name.starts_with("xvd");
-	return !is_virtual && number_in(directory / "queue/rotational") != 0 ? disk_kind::rotational
-																		 : disk_kind::solid;
-}
-
 } // namespace
 
 std::string_view to_string(disk_kind kind)
@@ -52,15 +37,19 @@ std::string_view to_string(disk_kind kind)
 	return "unknown";
 }
 
-disk_kind fastest_disk(system_paths const &paths)
+disk_kind disk_kind_of(std::string const &path)
 {
-	auto fastest = disk_kind::unknown;
+	fs::path const directory = path;
+	auto const name = directory.filename().string();
 	std::error_code ec;
-	// A disk can vanish while we look.
-	for (fs::directory_iterator entry(paths.sys + "/block", ec), end; !ec && entry != end;
-		 entry.increment(ec))
-		fastest = std::max(fastest, kind_of(entry->path()));
-	return fastest;
+	bool const is_hardware = fs::exists(directory / "device", ec);
+	if (!is_hardware || number_in(directory / "size") == 0 || number_in(directory / "removable") != 0)
+		return disk_kind::unknown;
+	if (name.starts_with("nvme"))
+		return disk_kind::nvme;
+	bool const is_virtual = name.starts_with("vd") || name.starts_with("xvd");
+	return !is_virtual && number_in(directory / "queue/rotational") != 0 ? disk_kind::rotational
+																		 : disk_kind::solid;
 }
 
 } // namespace ezio

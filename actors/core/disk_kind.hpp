@@ -1,8 +1,7 @@
 #pragma once
 
-#include "actors/core/block_topology.hpp"
-
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace ezio
@@ -19,9 +18,9 @@ enum class disk_kind : std::uint8_t {
 /// "rotational".
 std::string_view to_string(disk_kind kind);
 
-/// The fastest kind among the disks of this machine (loop, ram, device mapper, md and removable ones do not
-/// count); unknown if there is none or sysfs does not tell. What a hypervisor says of a virtual disk's
-/// rotation means nothing: those are solid.
-disk_kind fastest_disk(system_paths const &paths = {});
+/// The kind of the disk whose directory in sysfs this is (/sys/block/sda), without symbolic links. Unknown
+/// for loop devices, RAM disks, device mapper and md, for removable disks, and where sysfs does not tell.
+/// What a hypervisor says of a virtual disk's rotation means nothing: those are solid.
+disk_kind disk_kind_of(std::string const &directory);
 
 } // namespace ezio

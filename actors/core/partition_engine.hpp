@@ -21,6 +21,8 @@ struct engine_limits {
 	std::chrono::milliseconds coalesce_delay{150}; ///< a dirty block waits at most this long
 	std::uint32_t prefetch_bytes = 1024 * 1024;    ///< read_ahead's limit, within the piece; 0: none
 	std::uint32_t cache_blocks_max = 1024;         ///< this shard's share of the budget, clean and dirty
+
+	friend bool operator==(engine_limits const &, engine_limits const &) = default;
 };
 
 /// All of a disk partition but its thread: owns one cache shard and the device handles of its storages, and

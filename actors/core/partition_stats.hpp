@@ -33,4 +33,21 @@ struct partition_stats {
 	latency_histogram sync_latency;
 };
 
+/// Adds what counts from the start of the daemon; no gauges, no latencies.
+inline void add_counters(partition_stats &to, partition_stats const &from)
+{
+	to.cache_hits += from.cache_hits;
+	to.cache_misses += from.cache_misses;
+	to.ahead_blocks += from.ahead_blocks;
+	to.ahead_unused_blocks += from.ahead_unused_blocks;
+	to.read_ops += from.read_ops;
+	to.read_bytes += from.read_bytes;
+	to.write_ops += from.write_ops;
+	to.write_bytes += from.write_bytes;
+	to.blocks_written += from.blocks_written;
+	to.hashed_bytes += from.hashed_bytes;
+	to.syncs += from.syncs;
+	to.errors += from.errors;
+}
+
 } // namespace ezio

@@ -39,18 +39,20 @@ public:
 	/// lock may be null.
 	static result<std::shared_ptr<posix_device_claim>> make(std::string path, device_access access,
 		direct_io_mode direct, std::shared_ptr<io_engine_choice> engines, unique_fd fd,
-		std::shared_ptr<file_lock> lock);
+		std::shared_ptr<file_lock> lock, disk_identity disk);
 
 	std::string const &path() const override { return m_path; }
 	device_access access() const override { return m_access; }
 	device_geometry const &geometry() const override { return m_geometry; }
+	disk_identity const &disk() const override { return m_disk; }
 	result<std::unique_ptr<block_device>> open_handle() override;
 
 	std::shared_ptr<file_lock> const &lock() const { return m_lock; }
 
 private:
 	posix_device_claim(std::string path, device_access access, direct_io_mode direct,
-		std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock);
+		std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock,
+		disk_identity disk);
 
 	std::string m_path;
 	device_access m_access;
@@ -58,6 +60,7 @@ private:
 	std::shared_ptr<io_engine_choice> m_engines;
 	unique_fd m_fd;
 	std::shared_ptr<file_lock> m_lock;
+	disk_identity m_disk;
 	device_geometry m_geometry;
 };
 

@@ -14,6 +14,8 @@
 namespace ezio
 {
 
+class device_route;
+
 /// One torrent's payload on one device: what partitions need to know of it. Shared by jobs (never named by an
 /// index, since jobs can outlive libtorrent's). Immutable but for the number of readers and the failure,
 /// which is guarded by its mutex.
@@ -21,9 +23,9 @@ class storage
 {
 public:
 	storage(storage_id id, std::string info_hash, piece_geometry pieces, extent_map extents,
-		std::shared_ptr<device_claim> claim)
+		std::shared_ptr<device_claim> claim, std::shared_ptr<device_route> route = nullptr)
 		: m_id(id), m_info_hash(std::move(info_hash)), m_pieces(pieces), m_extents(std::move(extents)),
-		  m_claim(std::move(claim))
+		  m_claim(std::move(claim)), m_route(std::move(route))
 	{
 	}
 
@@ -33,6 +35,8 @@ public:
 	piece_geometry const &pieces() const { return m_pieces; }
 	extent_map const &extents() const { return m_extents; }
 	device_claim &claim() const { return *m_claim; }
+	/// Where its jobs go. Null for a storage that nobody routes jobs of.
+	std::shared_ptr<device_route> const &route() const { return m_route; }
 
 	/// How many connected peers lack pieces; 0: none, or nobody has said. A hint for the cache.
 	std::uint32_t readers() const { return m_readers.load(std::memory_order_relaxed); }
@@ -69,6 +73,7 @@ private:
 	piece_geometry m_pieces;
 	extent_map m_extents;
 	std::shared_ptr<device_claim> m_claim;
+	std::shared_ptr<device_route> m_route;
 	std::atomic<std::uint32_t> m_readers{0};
 	std::atomic<bool> m_has_failed{false};
 	mutable std::mutex m_mutex;

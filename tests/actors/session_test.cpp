@@ -26,8 +26,9 @@ class scripted_session final : public torrent_session
 {
 public:
 	/// @p journal outlives it: a stopped session is gone, what it was asked is not.
-	scripted_session(std::shared_ptr<fake_disk> disk, std::vector<std::string> &journal)
-		: asked(journal), m_disk(std::move(disk))
+	scripted_session(std::shared_ptr<fake_disk> disk, std::shared_ptr<device_route> route,
+		std::vector<std::string> &journal)
+		: asked(journal), m_disk(std::move(disk)), m_route(std::move(route))
 	{
 	}
 
@@ -46,9 +47,9 @@ public:
 		added.info_hash = hash_one;
 		added.name = "image";
 		added.target = request.target;
-		added.target_storage =
-			std::make_shared<storage>(storage_id{1}, hash_one, piece_geometry{4 * mib, mib},
-				extent_map::build(std::span(&file, 1)).value(), std::make_shared<fake_device_claim>(m_disk));
+		added.target_storage = std::make_shared<storage>(storage_id{1}, hash_one,
+			piece_geometry{4 * mib, mib}, extent_map::build(std::span(&file, 1)).value(),
+			std::make_shared<fake_device_claim>(m_disk), m_route);
 		target = added.target_storage;
 		return added;
 	}
@@ -116,6 +117,7 @@ private:
 	}
 
 	std::shared_ptr<fake_disk> m_disk;
+	std::shared_ptr<device_route> m_route;
 	std::vector<session_fact> m_facts;
 	std::function<void()> m_wakeup;
 };
@@ -154,17 +156,16 @@ struct session_bench {
 			config.index = i;
 			config.arena = arena.get();
 			config.hashers = &hashers;
-			config.stats = &stats[i];
+			config.stats = stats[i];
 			partitions.push_back(world.system().spawn(disk_partition, config));
 			ports.push_back(make_partition_port(partitions.back()));
 		}
 		router.hold();
 		router.release(ports);
 		auto config = std::make_shared<session_config>();
-		auto scripted = std::make_unique<scripted_session>(disk, asked);
+		auto scripted = std::make_unique<scripted_session>(disk, route, asked);
 		swarm = scripted.get();
 		config->session = std::move(scripted);
-		config->router = &router;
 		keeper = world.system().spawn(state_keeper, store);
 		config->keeper = keeper;
 		config->checkpoints = {std::chrono::seconds(0), 2 * mib};
@@ -266,11 +267,13 @@ struct session_bench {
 	inline_hash_dispatcher hashers;
 	std::unique_ptr<block_arena> arena;
 	std::shared_ptr<fake_disk> disk;
-	partition_stats stats[2];
+	std::shared_ptr<partition_stats> stats[2]{
+		std::make_shared<partition_stats>(), std::make_shared<partition_stats>()};
 	test_system world;
 	std::vector<disk_partition_actor> partitions;
 	partition_ports ports;
-	job_router router;
+	std::shared_ptr<device_route> route = std::make_shared<device_route>(disk_identity{});
+	job_router &router = route->router();
 	scripted_session *swarm = nullptr;
 	std::shared_ptr<remembering_store> store = std::make_shared<remembering_store>();
 	state_keeper_actor keeper;
@@ -446,7 +449,7 @@ TEST_CASE("a warm-up reads the source into the cache once and tells how far it i
 	CHECK(bench.tell(warm_atom::value).failure().code == errc::invalid_argument);
 	bench.complete_and_sync();
 	CHECK_FALSE(bench.row().warm_bytes);
-	auto const read_bytes = [&bench] { return bench.stats[0].read_bytes + bench.stats[1].read_bytes; };
+	auto const read_bytes = [&bench] { return bench.stats[0]->read_bytes + bench.stats[1]->read_bytes; };
 	for (std::size_t round = 1; round <= 2; ++round) {
 		CHECK(bench.tell(warm_atom::value));
 		bench.world.run();

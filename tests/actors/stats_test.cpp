@@ -13,13 +13,18 @@ struct fixture {
 	std::unique_ptr<block_arena> arena = std::move(*block_arena::create(256, 256));
 	std::vector<std::shared_ptr<partition_stats>> partitions{
 		std::make_shared<partition_stats>(), std::make_shared<partition_stats>()};
-	partition_numbers numbers{{partitions[0], partitions[1]}, {}};
+	std::shared_ptr<partition_stats> ended = std::make_shared<partition_stats>();
+	std::vector<std::shared_ptr<backpressure_stats>> backpressure{
+		std::make_shared<backpressure_stats>(), std::make_shared<backpressure_stats>()};
+	std::shared_ptr<backpressure_stats> ended_devices = std::make_shared<backpressure_stats>();
+	pool_numbers numbers{{{0, 11, 21, partitions[0]}, {1, 12, 22, partitions[1]}},
+		{{21, "/dev/loop0", disk_kind::unknown, 1, backpressure[0]},
+			{22, "/dev/sda", disk_kind::rotational, 1, backpressure[1]}},
+		ended, ended_devices};
 	std::vector<std::shared_ptr<hasher_stats const>> hashers;
-	std::shared_ptr<backpressure_stats> backpressure = std::make_shared<backpressure_stats>();
 	stats_actor stats = join_bus(actors.system(),
-		actors.system().spawn(ezio::stats,
-			stats_sources{
-				arena.get(), [this] { return numbers; }, [this] { return hashers; }, backpressure}));
+		actors.system().spawn(
+			ezio::stats, stats_sources{arena.get(), [this] { return numbers; }, [this] { return hashers; }}));
 
 	~fixture()
 	{
@@ -71,9 +76,9 @@ TEST_CASE_METHOD(fixture, "a snapshot says of every hasher how many pieces it ha
 TEST_CASE_METHOD(fixture, "what a partition did counts on when it is no more")
 {
 	partitions[0]->write_ops = 1;
-	partitions[1]->write_ops = 3;
-	partitions[1]->errors = 2;
-	numbers = {{partitions[0]}, {partitions[1]}};
+	numbers.partitions.pop_back();
+	ended->write_ops = 3;
+	ended->errors = 2;
 	auto const r = report();
 	REQUIRE(r.partitions.size() == 1);
 	CHECK(r.partitions[0].write_ops == 1);
@@ -81,29 +86,53 @@ TEST_CASE_METHOD(fixture, "what a partition did counts on when it is no more")
 	CHECK(r.ended.errors == 2);
 }
 
+TEST_CASE_METHOD(fixture, "each device shows what it has to write, where peers wait, and its partitions")
+{
+	backpressure[1]->dirty_bytes = 3;
+	backpressure[1]->mark_bytes = 9;
+	backpressure[1]->drain_bytes_per_second = 8;
+	auto const r = report();
+	REQUIRE(r.devices.size() == 2);
+	CHECK(r.devices[0].dirty_bytes == 0);
+	CHECK(r.devices[1].device == "/dev/sda");
+	CHECK(r.devices[1].kind == disk_kind::rotational);
+	CHECK(r.devices[1].dirty_bytes == 3);
+	CHECK(r.devices[1].mark_bytes == 9);
+	CHECK(r.devices[1].drain_bytes_per_second == 8);
+	CHECK(r.partitions[0].device == "/dev/loop0");
+	CHECK(r.partitions[1].device == "/dev/sda");
+}
+
 TEST_CASE_METHOD(fixture, "the budget shows what is used of it")
 {
 	auto const block = arena->allocate(block_purpose::receive);
-	backpressure->dirty_blocks = 7;
-	backpressure->refused = 3;
+	backpressure[0]->dirty_bytes = 7;
+	backpressure[1]->dirty_bytes = 5;
+	backpressure[0]->refused = 1;
+	ended_devices->refused = 2;
 	auto const r = report();
 	CHECK(r.budget_blocks == 256);
 	CHECK(r.used_blocks == 1);
-	CHECK(r.dirty_blocks == 7);
+	CHECK(r.dirty_bytes == 12);
 	CHECK(r.blocks_refused == 3);
 }
 
 TEST_CASE_METHOD(fixture, "back-pressure that still lasts counts up to now")
 {
-	backpressure->count = 2;
-	backpressure->total_ns = 5'000'000;
-	CHECK(report().backpressure_ms == 5);
+	backpressure[0]->count = 2;
+	backpressure[0]->total_ns = 5'000'000;
+	backpressure[1]->count = 1;
+	ended_devices->count = 4;
+	ended_devices->total_ns = 1'000'000;
+	CHECK(report().backpressure_ms == 6);
 	auto const a_minute_ago = monotonic_clock::now() - std::chrono::minutes(1);
-	backpressure->full_since_ns =
+	backpressure[0]->full_since_ns =
 		std::chrono::duration_cast<std::chrono::nanoseconds>(a_minute_ago.time_since_epoch()).count();
 	auto const r = report();
-	CHECK(r.backpressure_count == 2);
-	CHECK(r.backpressure_ms >= 60'005);
+	CHECK(r.backpressure_count == 7);
+	CHECK(r.backpressure_ms >= 60'006);
+	CHECK(r.devices[0].backpressure_ms >= 60'005);
+	CHECK(r.devices[1].backpressure_ms == 0);
 }
 
 TEST_CASE_METHOD(fixture, "events of the bus are counted by kind")

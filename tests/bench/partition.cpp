@@ -166,7 +166,7 @@ private:
 	counting_sink m_sink;
 	std::unique_ptr<device_registry> m_registry;
 	std::shared_ptr<storage> m_target;
-	std::vector<std::unique_ptr<partition_stats>> m_stats;
+	std::vector<std::shared_ptr<partition_stats>> m_stats;
 	std::vector<disk_partition_actor> m_partitions;
 	std::vector<job_batch> m_batches;
 	std::size_t m_batched = 0;
@@ -210,12 +210,12 @@ stage::stage(options const &with, block_arena &arena, std::string const &target,
 		what.partitions;
 	limits.coalesce_bytes = what.coalesce_kib * 1024;
 	for (std::uint32_t i = 0; i < what.partitions; ++i) {
-		m_stats.push_back(std::make_unique<partition_stats>());
+		m_stats.push_back(std::make_shared<partition_stats>());
 		disk_partition_config own;
 		own.index = i;
 		own.arena = &arena;
 		own.hashers = &m_hashers;
-		own.stats = m_stats.back().get();
+		own.stats = m_stats.back();
 		own.limits = limits;
 		m_partitions.push_back(m_system.spawn<caf::detached>(disk_partition, own));
 	}

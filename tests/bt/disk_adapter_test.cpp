@@ -29,11 +29,12 @@ struct write_answers {
 };
 
 bool write_block(adapter_fixture &fixture, int piece, int start, char fill, write_answers &answers,
-	std::shared_ptr<lt::disk_observer> observer = nullptr)
+	std::shared_ptr<lt::disk_observer> observer = nullptr, std::size_t storage = 0)
 {
 	std::vector<char> const bytes(block, fill);
-	return fixture.disk().async_write(fixture.index(), {lt::piece_index_t{piece}, start, block}, bytes.data(),
-		std::move(observer), [&answers](lt::storage_error const &e) { answers.codes.push_back(e.ec); });
+	return fixture.disk().async_write(fixture.index_of(storage), {lt::piece_index_t{piece}, start, block},
+		bytes.data(), std::move(observer),
+		[&answers](lt::storage_error const &e) { answers.codes.push_back(e.ec); });
 }
 
 } // namespace
@@ -164,8 +165,7 @@ TEST_CASE("a hash whose read fails reports the error instead of a digest", "[dis
 TEST_CASE("peers wait at the high mark and are called once each below the low mark", "[disk-adapter]")
 {
 	adapter_fixture::options options;
-	options.high_bytes = 4 * block;
-	options.low_bytes = block;
+	options.dirty_bytes = 4 * block;
 	write_answers answers;
 	adapter_fixture fixture(options);
 	auto const first = std::make_shared<counting_observer>();
@@ -180,17 +180,56 @@ TEST_CASE("peers wait at the high mark and are called once each below the low ma
 	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 5; }));
 	REQUIRE(fixture.run_until([&] { return first->calls == 1 && second->calls == 1; }));
 	CHECK(fixture.backpressure().count == 1);
-	CHECK(fixture.backpressure().dirty_blocks == 0);
+	CHECK(fixture.backpressure().dirty_bytes == 0);
 	fixture.shut_down();
 	CHECK(first->calls == 1);
 	CHECK(second->calls == 1);
 }
 
+TEST_CASE("a device that hangs keeps its own peers waiting and nobody else's", "[disk-adapter]")
+{
+	adapter_fixture::options options;
+	options.dirty_bytes = 8 * block; // four for each
+	write_answers hung;
+	write_answers others;
+	adapter_fixture fixture(options);
+	auto const other = fixture.add_device("/dev/fake1");
+	fixture.device().faults().hang(device_call::write);
+	auto const hung_peer = std::make_shared<counting_observer>();
+	auto const other_peer = std::make_shared<counting_observer>();
+	// Each piece is complete, so that every partition of the device is in a write that does not end.
+	bool is_full = false;
+	for (int piece = 0; piece < 5; ++piece)
+		for (int start = 0; start < disk_fixture::piece_bytes; start += block)
+			is_full = write_block(fixture, piece, start, 'h', hung, hung_peer);
+	CHECK(is_full);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return fixture.device().faults().hanging() == 3; }));
+
+	for (std::size_t round = 0; round < 5; ++round) {
+		for (int i = 0; i < 3; ++i)
+			CHECK_FALSE(write_block(fixture, i, 0, 'o', others, other_peer, other));
+		CHECK(write_block(fixture, 3, 0, 'o', others, other_peer, other));
+		REQUIRE(fixture.run_until([&] { return others.codes.size() == 4 * (round + 1); }));
+		REQUIRE(fixture.run_until([&] { return other_peer->calls == static_cast<int>(round) + 1; }));
+	}
+	CHECK(hung.codes.empty());
+	CHECK(hung_peer->calls == 0);
+	CHECK(fixture.backpressure(0).dirty_bytes == 20U * block);
+	CHECK(fixture.backpressure(0).full_since_ns != 0);
+	CHECK(fixture.backpressure(other).dirty_bytes == 0);
+	CHECK(fixture.backpressure(other).full_since_ns == 0);
+
+	fixture.device().faults().go_on();
+	REQUIRE(fixture.run_until([&] { return hung.codes.size() == 20; }));
+	REQUIRE(fixture.run_until([&] { return hung_peer->calls == 17; }));
+	CHECK(fixture.backpressure(0).dirty_bytes == 0);
+}
+
 TEST_CASE("an observer that is gone is not called", "[disk-adapter]")
 {
 	adapter_fixture::options options;
-	options.high_bytes = block;
-	options.low_bytes = 0;
+	options.dirty_bytes = block;
 	write_answers answers;
 	adapter_fixture fixture(options);
 	auto observer = std::make_shared<counting_observer>();
@@ -212,7 +251,7 @@ TEST_CASE("an exhausted budget fails the one block and nothing else", "[disk-ada
 	REQUIRE(fixture.run_until([&] { return answers.codes.size() == 1; }));
 	CHECK(answers.codes[0] ==
 		lt::error_code(boost::system::errc::not_enough_memory, boost::system::generic_category()));
-	CHECK(fixture.backpressure().dirty_blocks == 0);
+	CHECK(fixture.backpressure().dirty_bytes == 0);
 	taken.clear();
 	write_block(fixture, 0, 0, 'a', answers);
 	fixture.disk().submit_jobs();

@@ -38,13 +38,16 @@ void disk_fixture::shut_down()
 	if (m_is_down)
 		return;
 	m_is_down = true;
-	bool stopped = false;
-	m_disk->async_stop_torrent(m_holder, [&stopped] { stopped = true; });
+	std::size_t stopped = 0;
+	m_disk->async_stop_torrent(m_holder, [&stopped] { ++stopped; });
+	for (auto const &holder : m_more)
+		m_disk->async_stop_torrent(holder, [&stopped] { ++stopped; });
 	m_disk->submit_jobs();
 	m_disk->abort(false);
-	if (!run_until([&stopped] { return stopped; }))
-		throw std::runtime_error("the storage did not stop");
+	if (!run_until([&] { return stopped == 1 + m_more.size(); }))
+		throw std::runtime_error("a storage did not stop");
 	m_holder.reset();
+	m_more.clear();
 	// The io_context must run dry by itself.
 	m_network.restart();
 	m_network.run();
@@ -58,54 +61,83 @@ adapter_fixture::adapter_fixture(options chosen)
 	m_system_config.set("scheduler.max-threads", std::size_t{1});
 	m_system = std::make_unique<caf::actor_system>(m_system_config);
 	m_arena = std::move(block_arena::create(chosen.arena_blocks, chosen.arena_blocks)).value();
-	m_device = std::make_shared<fake_disk>("/dev/fake0", total_bytes, std::make_shared<fault_plan>());
 	m_hashers = std::make_unique<hasher_pool>(*m_system);
 	m_hashers->resize(chosen.hashers);
-	m_watermarks.high_bytes = chosen.high_bytes;
-	m_watermarks.low_bytes = chosen.low_bytes;
-	m_limits.cache_blocks_max = chosen.arena_blocks / chosen.partitions;
+	m_budget.capacity_blocks = chosen.arena_blocks;
+	m_budget.dirty_bytes = chosen.dirty_bytes;
+	m_budget.partitions = chosen.partitions;
 	partition_pool_config pool;
 	pool.arena = m_arena.get();
 	pool.hashers = m_hashers.get();
-	pool.on_birth = [this](std::uint32_t, disk_partition_actor const &born) { m_born.push_back(born); };
-	pool.on_retirement = [](disk_partition_actor const &retired) {
+	pool.on_birth = [this](std::string const &, disk_partition_actor const &born) {
+		std::lock_guard const lock(m_mutex);
+		m_born.push_back(born);
+	};
+	pool.on_retirement = [this](disk_partition_actor const &retired) {
+		++m_retired;
 		caf::anon_send(retired, stop_atom::value);
 	};
 	pool.drain_time = chosen.drain_time;
-	m_partitions = std::make_unique<partition_pool>(*m_system, std::move(pool));
-	if (!m_partitions->resize(chosen.partitions, m_limits))
-		throw std::runtime_error("no partitions");
+	m_partitions = std::make_unique<partition_pool>(*m_system, std::move(pool), m_budget);
 
 	disk_adapter_config config;
 	config.arena = m_arena.get();
-	config.router = &m_partitions->router();
-	config.watermarks = &m_watermarks;
-	config.backpressure = &m_backpressure;
 	config.lobby = &m_lobby;
 	config.on_error = [this](disk_job const &job) { m_errors.push_back(*job.failure); };
 	config.on_removed = [this](storage const &gone) { m_removed.push_back(gone.info_hash()); };
 	m_disk = std::make_unique<disk_adapter>(m_network, std::move(config));
 
+	m_holder = add_storage("/dev/fake0", chosen.full_check);
+	m_device = m_devices.front();
+}
+
+lt::storage_holder adapter_fixture::add_storage(std::string const &path, bool full_check)
+{
+	m_devices.push_back(std::make_shared<fake_disk>(path, total_bytes, std::make_shared<fault_plan>()));
+	auto claim = std::make_shared<fake_device_claim>(m_devices.back());
+	auto route = m_partitions->route_for(claim->disk());
 	torrent_file_entry const file{"00000000000000000000000000000000", total_bytes, false};
 	piece_geometry const pieces{total_bytes, piece_bytes};
-	auto target = std::make_shared<storage>(storage_id{7}, std::string(40, 'a'), pieces,
-		extent_map::build(std::span(&file, 1)).value(), std::make_shared<fake_device_claim>(m_device));
-	auto const path = m_lobby.deposit({target, chosen.full_check});
+	auto const id = storage_id{m_last_storage++};
+	auto target = std::make_shared<storage>(id, std::string(40, static_cast<char>('a' + to_int(id))), pieces,
+		extent_map::build(std::span(&file, 1)).value(), std::move(claim), std::move(route));
+	auto const save_path = m_lobby.deposit({std::move(target), full_check});
 	lt::aux::vector<lt::download_priority_t, lt::file_index_t> const priorities;
 	lt::storage_params const params(
-		m_files, nullptr, path, lt::storage_mode_sparse, priorities, lt::sha1_hash());
-	m_holder = m_disk->new_torrent(params, m_torrent);
+		m_files, nullptr, save_path, lt::storage_mode_sparse, priorities, lt::sha1_hash());
+	return m_disk->new_torrent(params, m_torrent);
+}
+
+std::size_t adapter_fixture::add_device(std::string const &path)
+{
+	m_more.push_back(add_storage(path, false));
+	return m_more.size();
+}
+
+void adapter_fixture::remove_device()
+{
+	bool is_stopped = false;
+	m_disk->async_stop_torrent(m_more.back(), [&is_stopped] { is_stopped = true; });
+	if (!run_until([&is_stopped] { return is_stopped; }))
+		throw std::runtime_error("the storage did not stop");
+	m_more.pop_back();
+	m_devices.pop_back();
 }
 
 adapter_fixture::~adapter_fixture()
 {
 	shut_down();
 	caf::scoped_actor self(*m_system);
+	std::vector<disk_partition_actor> born;
+	{
+		std::lock_guard const lock(m_mutex);
+		born.swap(m_born);
+	}
 	// Those that were retired may have ended already.
-	for (auto const &partition : m_born)
+	for (auto const &partition : born)
 		self->request(partition, caf::infinite, stop_atom::value)
 			.receive([](void_reply const &) {}, [](caf::error const &) {});
-	m_born.clear();
+	born.clear();
 	m_partitions.reset();
 	m_hashers.reset();
 }

@@ -13,9 +13,11 @@
 
 #include <caf/all.hpp>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -53,6 +55,7 @@ protected:
 	lt::counters m_counters;
 	std::shared_ptr<int> m_torrent = std::make_shared<int>(0);
 	lt::storage_holder m_holder;
+	std::vector<lt::storage_holder> m_more; ///< further storages
 	std::unique_ptr<lt::disk_interface> m_disk;
 	bool m_is_down = false;
 };
@@ -65,8 +68,7 @@ public:
 		std::uint32_t partitions = 3;
 		std::uint32_t hashers = 2;
 		std::uint32_t arena_blocks = 1024;
-		std::uint64_t high_bytes = 64 * 1024 * 1024;
-		std::uint64_t low_bytes = 32 * 1024 * 1024;
+		std::uint64_t dirty_bytes = 64 * 1024 * 1024; ///< of all devices together
 		bool full_check = false;
 		std::chrono::milliseconds drain_time = std::chrono::seconds(20);
 	};
@@ -75,24 +77,54 @@ public:
 	~adapter_fixture() override;
 
 	fake_disk &device() { return *m_device; }
+	/// Adds a storage like the first one, on a device of its own. Answers its place.
+	std::size_t add_device(std::string const &path);
+	/// The storages in the order of their coming; 0 is the one that every fixture has.
+	lt::storage_index_t index_of(std::size_t storage) const
+	{
+		return storage == 0 ? index() : static_cast<lt::storage_index_t>(m_more[storage - 1]);
+	}
+	fake_disk &device_of(std::size_t storage) { return *m_devices[storage]; }
+	/// Removes the last storage that was added.
+	void remove_device();
 	block_arena &arena() { return *m_arena; }
 	partition_pool &partitions() { return *m_partitions; }
-	engine_limits limits() const { return m_limits; }
-	backpressure_stats &backpressure() { return m_backpressure; }
+	/// The budget with another number of partitions.
+	disk_budget budget(std::uint32_t partitions) const
+	{
+		auto changed = m_budget;
+		changed.partitions = partitions;
+		return changed;
+	}
+	backpressure_stats const &backpressure(std::size_t storage = 0)
+	{
+		m_numbers = m_partitions->numbers();
+		return *m_numbers.devices[storage].backpressure;
+	}
+	std::uint32_t partitions_of(std::size_t storage) const
+	{
+		return m_partitions->numbers().devices[storage].partitions;
+	}
+	std::size_t retired() const { return m_retired; }
 	std::vector<error> &errors() { return m_errors; }
 	std::vector<std::string> &removed() { return m_removed; }
 
 private:
+	lt::storage_holder add_storage(std::string const &path, bool full_check);
+
 	caf::actor_system_config m_system_config;
 	std::unique_ptr<block_arena> m_arena;
-	engine_limits m_limits;
-	dirty_watermarks m_watermarks;
-	backpressure_stats m_backpressure;
+	disk_budget m_budget;
+	pool_numbers m_numbers; ///< as last asked
 	storage_lobby m_lobby;
 	std::shared_ptr<fake_disk> m_device;
+	std::vector<std::shared_ptr<fake_disk>> m_devices; ///< of all storages
+	std::uint64_t m_last_storage = 0;
 	std::unique_ptr<caf::actor_system> m_system;
 	std::unique_ptr<hasher_pool> m_hashers;
-	std::vector<disk_partition_actor> m_born; ///< ended ones too; changed by whoever resizes
+	std::mutex m_mutex;
+	std::vector<disk_partition_actor> m_born; ///< ended ones too; guarded by m_mutex
+	std::atomic<std::size_t> m_retired{0};
 	std::unique_ptr<partition_pool> m_partitions;
 	std::vector<error> m_errors;
 	std::vector<std::string> m_removed;

@@ -26,10 +26,10 @@ constexpr int block = 16 * 1024;
 class random_peers
 {
 public:
-	random_peers(adapter_fixture &fixture, std::uint64_t seed)
-		: m_fixture(fixture), m_random(seed), m_bytes(disk_fixture::total_bytes)
+	random_peers(adapter_fixture &fixture, std::size_t storage, std::uint64_t seed)
+		: m_fixture(fixture), m_storage(storage), m_random(seed), m_bytes(disk_fixture::total_bytes)
 	{
-		auto const pristine = fixture.device().bytes(0, disk_fixture::total_bytes);
+		auto const pristine = fixture.device_of(storage).bytes(0, disk_fixture::total_bytes);
 		std::memcpy(m_bytes.data(), pristine.data(), pristine.size());
 	}
 
@@ -47,7 +47,7 @@ public:
 		case 1:
 			return hash(job, piece, size);
 		case 2:
-			return m_fixture.disk().async_clear_piece(m_fixture.index(), lt::piece_index_t{piece},
+			return m_fixture.disk().async_clear_piece(m_fixture.index_of(m_storage), lt::piece_index_t{piece},
 				[this, job](lt::piece_index_t) { end_job(job); });
 		case 3:
 		case 4:
@@ -68,7 +68,7 @@ public:
 	}
 	bool is_on_device() const
 	{
-		auto const bytes = m_fixture.device().bytes(0, disk_fixture::total_bytes);
+		auto const bytes = m_fixture.device_of(m_storage).bytes(0, disk_fixture::total_bytes);
 		return std::memcmp(bytes.data(), m_bytes.data(), bytes.size()) == 0;
 	}
 
@@ -95,7 +95,7 @@ private:
 
 	void read(std::size_t job, lt::peer_request const &where)
 	{
-		m_fixture.disk().async_read(m_fixture.index(), where,
+		m_fixture.disk().async_read(m_fixture.index_of(m_storage), where,
 			[this, job, want = std::string(at(where), static_cast<std::size_t>(where.length))](
 				lt::disk_buffer_holder buffer, lt::storage_error const &e) {
 				if (e)
@@ -114,7 +114,7 @@ private:
 				bytes + i, &word, std::min<std::size_t>(4, static_cast<std::size_t>(where.length - i)));
 		}
 		m_fixture.disk().async_write(
-			m_fixture.index(), where, bytes, nullptr, [this, job](lt::storage_error const &e) {
+			m_fixture.index_of(m_storage), where, bytes, nullptr, [this, job](lt::storage_error const &e) {
 				if (e)
 					complain(job, "did not write");
 				end_job(job);
@@ -123,7 +123,7 @@ private:
 	void hash(std::size_t job, int piece, int size)
 	{
 		auto const want = lt::hasher(at({lt::piece_index_t{piece}, 0, size}), size).final();
-		m_fixture.disk().async_hash(m_fixture.index(), lt::piece_index_t{piece}, {},
+		m_fixture.disk().async_hash(m_fixture.index_of(m_storage), lt::piece_index_t{piece}, {},
 			lt::disk_interface::v1_hash,
 			[this, job, want](lt::piece_index_t, lt::sha1_hash const &got, lt::storage_error const &e) {
 				if (e || got != want)
@@ -133,6 +133,7 @@ private:
 	}
 
 	adapter_fixture &m_fixture;
+	std::size_t m_storage;
 	std::mt19937_64 m_random;
 	std::vector<char> m_bytes; ///< what the device holds in the end
 	std::vector<int> m_answers;
@@ -149,7 +150,9 @@ TEST_CASE("the number of partitions changes under full load and nobody notices",
 	adapter_fixture::options options;
 	options.partitions = 1;
 	adapter_fixture fixture(options);
-	random_peers peers(fixture, seed);
+	auto const other = fixture.add_device("/dev/fake1");
+	random_peers peers(fixture, 0, seed);
+	random_peers other_peers(fixture, other, seed + 1);
 
 	std::vector<std::uint32_t> const counts{4, 2, 16, 1};
 	std::atomic<bool> is_over{false};
@@ -159,30 +162,36 @@ TEST_CASE("the number of partitions changes under full load and nobody notices",
 			// In the middle of the traffic: after another burst of answers.
 			for (auto const from = peers.ended().load(); peers.ended().load() < from + 300;)
 				peers.ended().wait(peers.ended().load());
-			if (auto const changed = fixture.partitions().resize(count, fixture.limits()); !changed)
-				failed += to_string(changed.failure()) + "; ";
-			if (fixture.partitions().size() != count)
+			auto const changed = fixture.partitions().resize(fixture.budget(count));
+			if (changed.failure)
+				failed += to_string(*changed.failure) + "; ";
+			if (fixture.partitions_of(0) != count || fixture.partitions_of(other) != count)
 				failed += "not " + std::to_string(count) + "; ";
 		}
 		is_over = true;
 	});
 	while (!is_over) {
-		for (int i = 0; i < 16; ++i)
+		for (int i = 0; i < 16; ++i) {
 			peers.step();
+			other_peers.step();
+		}
 		fixture.disk().submit_jobs();
 		// While the partitions change nothing need come back.
-		CHECK(fixture.run_until([&] { return peers.open_jobs() < 200; }));
+		CHECK(fixture.run_until([&] { return peers.open_jobs() < 200 && other_peers.open_jobs() < 200; }));
 	}
 	operator_thread.join();
 	CHECK(failed == "");
-	CHECK(fixture.run_until([&] { return peers.open_jobs() == 0; }));
+	CHECK(fixture.run_until([&] { return peers.open_jobs() + other_peers.open_jobs() == 0; }));
 	fixture.shut_down();
-	CHECK(peers.wrong() == "");
-	CHECK(peers.is_each_answered_once());
-	CHECK(peers.is_on_device());
+	for (auto const *one : {&peers, &other_peers}) {
+		CHECK(one->wrong() == "");
+		CHECK(one->is_each_answered_once());
+		CHECK(one->is_on_device());
+	}
 	CHECK(fixture.errors().empty());
-	CHECK(fixture.partitions().numbers().active.size() == 1);
-	CHECK(fixture.partitions().numbers().ended.size() == 15);
+	// The last to let go of a device may be a partition.
+	CHECK(fixture.run_until([&] { return fixture.retired() == 2 * (2 + 15 + 1); }));
+	CHECK(fixture.partitions().numbers().partitions.empty());
 	CHECK(fixture.arena().used_blocks() == 0);
 }
 
@@ -205,15 +214,18 @@ TEST_CASE("a change that does not come about in time leaves everything as it was
 			is_read = true;
 		});
 	fixture.disk().submit_jobs();
-	auto const changed = fixture.partitions().resize(5, fixture.limits());
-	REQUIRE_FALSE(changed);
-	CHECK(changed.failure().code == errc::timed_out);
-	CHECK(fixture.partitions().size() == 3);
+	auto const changed = fixture.partitions().resize(fixture.budget(5));
+	CHECK_FALSE(changed.is_in_force);
+	REQUIRE(changed.failure);
+	CHECK(changed.failure->code == errc::timed_out);
+	CHECK(fixture.partitions_of(0) == 3);
+	// Nor does a device that comes later get another number.
+	CHECK(fixture.partitions_of(fixture.add_device("/dev/fake1")) == 3);
 	CHECK_FALSE(is_read);
 	hoard.clear();
 	CHECK(fixture.run_until([&] { return is_read; }));
-	CHECK(fixture.partitions().resize(5, fixture.limits()));
-	CHECK(fixture.partitions().size() == 5);
+	CHECK_FALSE(fixture.partitions().resize(fixture.budget(5)).failure);
+	CHECK(fixture.partitions_of(0) == 5);
 }
 
 TEST_CASE(
@@ -230,12 +242,100 @@ TEST_CASE(
 			});
 	fixture.disk().submit_jobs();
 	fixture.device().faults().always(device_call::flush, {fault::kind::fail, EIO});
-	auto const changed = fixture.partitions().resize(1, fixture.limits());
-	REQUIRE_FALSE(changed);
-	CHECK(changed.failure().os_errno == EIO);
-	CHECK(fixture.partitions().size() == 3);
+	auto const changed = fixture.partitions().resize(fixture.budget(1));
+	CHECK_FALSE(changed.is_in_force);
+	REQUIRE(changed.failure);
+	CHECK(changed.failure->os_errno == EIO);
+	CHECK(fixture.partitions_of(0) == 3);
 	CHECK(fixture.run_until([&] { return answers == 3; }));
 	fixture.shut_down();
 	REQUIRE_FALSE(fixture.errors().empty());
 	CHECK(fixture.errors().front().os_errno == EIO);
+}
+
+TEST_CASE("a device that hangs does not keep the others from changing", "[live-partitions]")
+{
+	adapter_fixture fixture;
+	auto const other = fixture.add_device("/dev/fake1");
+	std::vector<char> const bytes(block, 'x');
+	int answers = 0;
+	auto const write = [&](std::size_t storage) {
+		fixture.disk().async_write(fixture.index_of(storage), {lt::piece_index_t{0}, 0, block}, bytes.data(),
+			nullptr, [&](lt::storage_error const &e) {
+				CHECK_FALSE(e);
+				++answers;
+			});
+		fixture.disk().submit_jobs();
+	};
+	fixture.device().faults().hang(device_call::write);
+	write(0);
+	partition_change changed;
+	std::atomic<bool> is_changed{false};
+	std::thread operator_thread([&] {
+		changed = fixture.partitions().resize(fixture.budget(5));
+		is_changed = true;
+	});
+	// The hanging one is still awaited when the other has changed and goes on.
+	CHECK(fixture.run_until([&] { return fixture.partitions_of(other) == 5; }));
+	write(other);
+	CHECK(fixture.run_until([&] { return answers == 1; }));
+	CHECK_FALSE(is_changed);
+	CHECK(fixture.partitions_of(0) == 3);
+	fixture.device().faults().go_on();
+	operator_thread.join();
+	CHECK(changed.is_in_force);
+	CHECK_FALSE(changed.failure);
+	CHECK(fixture.partitions_of(0) == 5);
+	CHECK(fixture.run_until([&] { return answers == 2; }));
+}
+
+TEST_CASE("a device that does not follow keeps its partitions, and the answer names it", "[live-partitions]")
+{
+	adapter_fixture::options options;
+	options.drain_time = std::chrono::milliseconds(50);
+	adapter_fixture fixture(options);
+	auto const other = fixture.add_device("/dev/fake1");
+	std::vector<char> const bytes(block, 'x');
+	int answers = 0;
+	fixture.device().faults().hang(device_call::write);
+	fixture.disk().async_write(fixture.index(), {lt::piece_index_t{0}, 0, block}, bytes.data(), nullptr,
+		[&](lt::storage_error const &) { ++answers; });
+	fixture.disk().submit_jobs();
+	auto const changed = fixture.partitions().resize(fixture.budget(1));
+	CHECK(changed.is_in_force);
+	REQUIRE(changed.failure);
+	CHECK(changed.failure->code == errc::timed_out);
+	CHECK(changed.failure->message.find("/dev/fake0 keeps 3 partitions") != std::string::npos);
+	CHECK(fixture.partitions_of(0) == 3);
+	CHECK(fixture.partitions_of(other) == 1);
+	fixture.device().faults().go_on();
+	CHECK(fixture.run_until([&] { return answers == 1; }));
+	// Asked again, it follows.
+	CHECK_FALSE(fixture.partitions().resize(fixture.budget(1)).failure);
+	CHECK(fixture.partitions_of(0) == 1);
+}
+
+TEST_CASE(
+	"the partitions of a device end with its last storage, and what they counted stays", "[live-partitions]")
+{
+	adapter_fixture fixture;
+	auto const other = fixture.add_device("/dev/fake1");
+	CHECK(fixture.partitions().numbers().partitions.size() == 6);
+	std::vector<char> const bytes(block, 'x');
+	int answers = 0;
+	fixture.disk().async_write(fixture.index_of(other), {lt::piece_index_t{0}, 0, block}, bytes.data(),
+		nullptr, [&](lt::storage_error const &) { ++answers; });
+	fixture.disk().submit_jobs();
+	fixture.remove_device();
+	CHECK(answers == 1);
+	// The last to let go may be a partition.
+	CHECK(fixture.run_until([&] { return fixture.retired() == 3; }));
+	auto const numbers = fixture.partitions().numbers();
+	REQUIRE(numbers.devices.size() == 1);
+	CHECK(numbers.devices[0].name == "/dev/fake0");
+	CHECK(numbers.partitions.size() == 3);
+	CHECK(numbers.ended_partitions->write_bytes == block);
+	// It may come back.
+	CHECK(fixture.partitions_of(fixture.add_device("/dev/fake1")) == 3);
+	CHECK(fixture.partitions().numbers().partitions.back().stats->write_bytes == 0);
 }

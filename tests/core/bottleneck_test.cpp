@@ -34,13 +34,17 @@ TEST_CASE("load is time used between two samples, per thread that could use it",
 	after.when = before.when + std::chrono::seconds(2);
 	after.network_cpu_ns = 1'000'000'000;
 	after.hash_cpu_ns = 2'000'000'000;
-	after.device_ns_max = 500'000'000;
+	before.partitions = {{1, "/dev/sda", 900'000'000}, {2, "/dev/sdb", 0}};
+	after.partitions = {{1, "/dev/sda", 900'000'000}, {2, "/dev/sdb", 500'000'000}};
+	after.devices = {{3, "/dev/sda", 100'000'000}};
 	after.device_bytes = 8 * mib;
 	auto const load = load_between(before, after, 2);
 	CHECK(load.seconds == Approx(2));
 	CHECK(load.network == Approx(0.5));
 	CHECK(load.hashing == Approx(0.5));
 	CHECK(load.device == Approx(0.25));
+	CHECK(load.backpressure == Approx(0.05));
+	CHECK(load.busiest == "/dev/sdb");
 	CHECK(load.device_bytes_per_second == 4 * mib);
 	CHECK(load_between(after, after, 2).seconds == 0);
 	CHECK(load_between(before, after, 0).hashing == 0);
@@ -63,6 +67,23 @@ TEST_CASE("a busy part of ours is named before the swarm", "[bottleneck]")
 	auto const held_back = find_bottleneck(load, rows, {});
 	CHECK(held_back.what == bottleneck_kind::disk);
 	CHECK(held_back.evidence.find("50 %") != std::string::npos);
+}
+
+TEST_CASE(
+	"the device that holds its peers back is named, and that another is idle hides nothing", "[bottleneck]")
+{
+	load_sample before;
+	load_sample after;
+	after.when = before.when + std::chrono::seconds(1);
+	before.devices = {{1, "/dev/slow", 5'000'000'000}, {2, "/dev/fast", 9'000'000'000}};
+	after.devices = {{1, "/dev/slow", 5'800'000'000}, {2, "/dev/fast", 9'000'000'000}};
+	after.partitions = {{3, "/dev/fast", 900'000'000}};
+	auto const load = load_between(before, after, 1);
+	CHECK(load.backpressure == Approx(0.8));
+	CHECK(load.busiest == "/dev/slow");
+	auto const found = find_bottleneck(load, std::vector<torrent_row>{downloading(mib, 3)}, {});
+	CHECK(found.what == bottleneck_kind::disk);
+	CHECK(found.evidence.starts_with("/dev/slow: "));
 }
 
 TEST_CASE("with room everywhere the limit, missing peers or the source explain the rate", "[bottleneck]")

@@ -15,53 +15,45 @@ namespace fs = std::filesystem;
 namespace
 {
 
-struct made_up_disks {
-	temporary_directory directory;
-	system_paths paths{directory.file("sys"), directory.file("proc")};
-
-	struct disk {
-		std::string name;
-		bool is_rotational = false;
-		bool is_hardware = true;
-		bool is_removable = false;
-		std::uint64_t sectors = 1000;
-	};
-	void add(disk const &d)
-	{
-		auto const home = fs::path(paths.sys) / "block" / d.name;
-		fs::create_directories(home / "queue");
-		if (d.is_hardware)
-			fs::create_directories(home / "device");
-		std::ofstream(home / "size") << d.sectors << '\n';
-		std::ofstream(home / "removable") << d.is_removable << '\n';
-		std::ofstream(home / "queue/rotational") << d.is_rotational << '\n';
-	}
-	disk_kind fastest() const { return fastest_disk(paths); }
+struct made_up_disk {
+	std::string name;
+	bool is_rotational = false;
+	bool is_hardware = true;
+	bool is_removable = false;
+	std::uint64_t sectors = 1000;
 };
+
+disk_kind kind_of(made_up_disk const &d)
+{
+	temporary_directory const directory;
+	auto const home = fs::path(directory.file(d.name));
+	fs::create_directories(home / "queue");
+	if (d.is_hardware)
+		fs::create_directories(home / "device");
+	std::ofstream(home / "size") << d.sectors << '\n';
+	std::ofstream(home / "removable") << d.is_removable << '\n';
+	std::ofstream(home / "queue/rotational") << d.is_rotational << '\n';
+	return disk_kind_of(home.string());
+}
 
 } // namespace
 
-TEST_CASE_METHOD(made_up_disks, "without a disk of its own a machine's kind is unknown")
+TEST_CASE("what is no disk of the machine's own is of unknown kind")
 {
-	CHECK(fastest() == disk_kind::unknown);
-	add({"loop0", false, false, false, 1000});
-	add({"sdb", false, true, true, 1000});
-	add({"sdc", false, true, false, 0});
-	CHECK(fastest() == disk_kind::unknown);
+	CHECK(kind_of({"loop0", false, false}) == disk_kind::unknown);
+	CHECK(kind_of({"sdb", false, true, true}) == disk_kind::unknown);
+	CHECK(kind_of({"sdc", false, true, false, 0}) == disk_kind::unknown);
+	CHECK(disk_kind_of("/nowhere/sdd") == disk_kind::unknown);
 }
 
-TEST_CASE_METHOD(made_up_disks, "the fastest disk makes the kind")
+TEST_CASE("a disk is rotational, solid or has many queues")
 {
-	add({"sda", true, true, false, 1000});
-	CHECK(fastest() == disk_kind::rotational);
-	add({"sdb", false, true, false, 1000});
-	CHECK(fastest() == disk_kind::solid);
-	add({"nvme0n1", false, true, false, 1000});
-	CHECK(fastest() == disk_kind::nvme);
+	CHECK(kind_of({"sda", true}) == disk_kind::rotational);
+	CHECK(kind_of({"sdb"}) == disk_kind::solid);
+	CHECK(kind_of({"nvme0n1"}) == disk_kind::nvme);
 }
 
-TEST_CASE_METHOD(made_up_disks, "a virtual disk is solid whatever its hypervisor says of rotation")
+TEST_CASE("a virtual disk is solid whatever its hypervisor says of rotation")
 {
-	add({"vda", true, true, false, 1000});
-	CHECK(fastest() == disk_kind::solid);
+	CHECK(kind_of({"vda", true}) == disk_kind::solid);
 }

@@ -139,6 +139,7 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 			{"index":1,"hashed_bytes":2048,"pieces":12,"lanes_filled":3.25}],"events":{"published":3,"by_kind":{"warning":3}},
 			"uptime_ms":61000})"),
 		false);
+	CHECK(text.find("DEVICE") == std::string::npos);
 	CHECK(text.find("75.0 %") != std::string::npos);
 	CHECK(text.find(" 2.5 %") != std::string::npos);
 	CHECK(text.find("64.0") != std::string::npos);
@@ -148,6 +149,17 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 					"     0      0 B       0      -\n"
 					"     1  2.0 KiB      12    3.2\n") != std::string::npos);
 	CHECK(text.find("events: 3, warning 3\nup 1 min 01 s\n") != std::string::npos);
+}
+
+TEST_CASE("stats show of each device what it has to write and how its peers are held back")
+{
+	auto const text = render_stats(
+		json::parse(
+			R"({"devices":[{"device":"/dev/sda","kind":"rotational","partitions":2,"dirty_bytes":1048576,
+			"dirty_mark_bytes":4194304,"drain_bytes_per_second":3145728,"backpressure_count":5,"backpressure_ms":1234}]})"),
+		false);
+	CHECK(text.find("/dev/sda  rotational           2  1.0 MiB        4.0 MiB  3.0 MiB/s      5  1234 ms") !=
+		std::string::npos);
 }
 
 TEST_CASE("a setting whose value in force differs says so")

@@ -17,9 +17,10 @@ namespace
 
 struct fixture {
 	std::filesystem::path directory;
-	std::vector<disk_sizes> sizes;
-	std::vector<std::uint32_t> partitions;
-	std::optional<error> partition_failure;
+	std::vector<disk_budget> budgets;
+	std::vector<disk_budget> partitions;
+	partition_change partition_outcome{true, std::nullopt};
+	std::string partitions_now;
 	std::vector<hash_sizes> hashers;
 	std::vector<io_engine> engines;
 	std::string engine_in_force = "uring with direct I/O";
@@ -36,16 +37,14 @@ struct fixture {
 		REQUIRE(mkdtemp(pattern.data()) != nullptr);
 		directory = pattern;
 		write("");
-		settings_context context{directory / "ezio.toml", {4, std::uint64_t{1} << 30}, 2, 65536};
+		settings_context context{directory / "ezio.toml", {4, std::uint64_t{1} << 30}, 65536};
 		settings_targets targets;
-		targets.disk = [this](disk_sizes const &s) { sizes.push_back(s); };
-		targets.partitions = [this](std::uint32_t count, disk_sizes const &s) -> result<void> {
-			if (partition_failure)
-				return *partition_failure;
-			partitions.push_back(count);
-			sizes.push_back(s);
-			return {};
+		targets.disk = [this](disk_budget const &b) { budgets.push_back(b); };
+		targets.partitions = [this](disk_budget const &b) {
+			partitions.push_back(b);
+			return partition_outcome;
 		};
+		targets.partitions_now = [this] { return partitions_now; };
 		targets.engine = [this](io_engine wanted) { engines.push_back(wanted); };
 		targets.engine_in_force = [this] { return engine_in_force; };
 		targets.hashers = [this](hash_sizes const &hashing) { hashers.push_back(hashing); };
@@ -84,28 +83,22 @@ TEST_CASE_METHOD(fixture, "a live key is applied, published and in force")
 	REQUIRE(change);
 	CHECK(change->is_active);
 	CHECK(change->old_value == "512");
-	REQUIRE(sizes.size() == 1);
-	CHECK(sizes[0].capacity_blocks == 65536);
-	CHECK(sizes[0].limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 2);
+	REQUIRE(budgets.size() == 1);
+	CHECK(budgets[0].capacity_blocks == 65536);
+	CHECK(budgets[0].dirty_bytes == 256 * 1024 * 1024);
+	CHECK_FALSE(budgets[0].partitions);
+	CHECK(budgets[0].cores == 4);
 	CHECK(published == strings{"cache-size=1024"});
 	CHECK(effective("cache-size") == "1024");
 }
 
-TEST_CASE_METHOD(fixture, "caches leave room for what peers may have under way")
+TEST_CASE_METHOD(fixture, "dirty-limit is of all devices together, a quarter of the cache by itself")
 {
-	for (auto const *cache : {"64", "512", "1024"}) {
-		for (auto const *dirty : {"auto", "16"}) {
-			sizes.clear();
-			REQUIRE(settings->set("cache-size", cache, false));
-			REQUIRE(settings->set("dirty-limit", dirty, false));
-			auto const &s = sizes.back();
-			CAPTURE(cache, dirty);
-			CHECK(s.limits.cache_blocks_max * 2 + s.dirty_high_bytes / block_bytes <= s.capacity_blocks);
-		}
-	}
-	// However much may be under way, half of what reading may take remains for the caches.
-	REQUIRE(settings->set("dirty-limit", "1024", false));
-	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8) / 2 / 2);
+	REQUIRE(settings->set("dirty-limit", "100", false));
+	CHECK(budgets.back().dirty_bytes == 100 * 1024 * 1024);
+	REQUIRE(settings->set("dirty-limit", "auto", false));
+	CHECK(budgets.back().dirty_bytes == 128 * 1024 * 1024);
+	CHECK(effective("dirty-limit") == "auto (128)");
 }
 
 TEST_CASE_METHOD(fixture, "what a connection may hold follows cache-size and max-connections")
@@ -144,14 +137,14 @@ TEST_CASE_METHOD(fixture, "a session that refuses its share keeps cache-size as 
 {
 	session_failure = make_error(errc::io_error, "no");
 	CHECK_FALSE(settings->set("cache-size", "64", false));
-	CHECK(sizes.empty());
+	CHECK(budgets.empty());
 	CHECK(effective("cache-size") == "512");
 }
 
 TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and nothing changes")
 {
 	CHECK(settings->set("cache-size", "1025", false).failure().code == errc::out_of_range);
-	CHECK(sizes.empty());
+	CHECK(budgets.empty());
 	CHECK(published.empty());
 	CHECK(effective("cache-size") == "512");
 }
@@ -165,21 +158,22 @@ TEST_CASE_METHOD(fixture, "a restart key is configured but not active")
 	CHECK(effective("direct-io") == "auto");
 }
 
-TEST_CASE_METHOD(fixture, "partitions follow their setting and share the cache anew")
+TEST_CASE_METHOD(fixture, "partitions follow their setting")
 {
-	CHECK(effective("aio-threads") == "auto (2)");
+	CHECK(effective("aio-threads") == "auto");
+	partitions_now = "4 on /dev/sda, 2 on /srv";
+	CHECK(effective("aio-threads") == "auto (4 on /dev/sda, 2 on /srv)");
 	auto const change = settings->set("aio-threads", "8", false);
 	REQUIRE(change);
 	CHECK(change->is_active);
-	CHECK(partitions == std::vector<std::uint32_t>{8});
-	REQUIRE(sizes.size() == 1);
-	CHECK(sizes[0].limits.cache_blocks_max == (32768 - 32768 / 8 - 8192) / 8);
-	// What is set later is shared by the present number.
+	REQUIRE(partitions.size() == 1);
+	CHECK(partitions[0].partitions == 8u);
+	CHECK(effective("aio-threads") == "8");
+	// It stays in what is set later.
 	REQUIRE(settings->set("cache-size", "1024", false));
-	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 8);
+	CHECK(budgets.back().partitions == 8u);
 	REQUIRE(settings->set("aio-threads", "auto", false));
-	CHECK(partitions == std::vector<std::uint32_t>{8, 4});
-	CHECK(effective("aio-threads") == "auto (4)");
+	CHECK_FALSE(partitions.back().partitions);
 }
 
 TEST_CASE_METHOD(fixture, "an I/O engine is chosen live, and what is used instead of it is shown")
@@ -203,30 +197,27 @@ TEST_CASE_METHOD(fixture, "an I/O engine is chosen live, and what is used instea
 
 TEST_CASE_METHOD(fixture, "a change of partitions that does not come about leaves everything as it was")
 {
-	partition_failure = make_error(errc::timed_out, "partition 1 did not answer in time");
+	partition_outcome = {false, make_error(errc::timed_out, "partition 1 did not answer in time")};
 	CHECK(settings->set("aio-threads", "8", false).failure().code == errc::timed_out);
-	CHECK(effective("aio-threads") == "auto (2)");
+	CHECK(effective("aio-threads") == "auto");
 	CHECK(published.empty());
 	REQUIRE(settings->set("cache-size", "1024", false));
-	CHECK(sizes.back().limits.cache_blocks_max == (65536 - 65536 / 8 - 16384) / 2);
+	CHECK_FALSE(budgets.back().partitions);
 }
 
-TEST_CASE("auto goes by the disks, the cores and the memory for each partition")
+TEST_CASE_METHOD(fixture, "a change of partitions that one device does not follow is in force and says so")
 {
-	configuration config;
-	auto const count = [&config](disk_kind disks, std::uint32_t cores) {
-		return partitions_of(config, {cores, std::uint64_t{1} << 30, disks});
-	};
-	CHECK(count(disk_kind::rotational, 16) == 2);
-	CHECK(count(disk_kind::solid, 16) == 4);
-	CHECK(count(disk_kind::unknown, 1) == 4);
-	CHECK(count(disk_kind::nvme, 2) == 4);
-	CHECK(count(disk_kind::nvme, 6) == 6);
-	CHECK(count(disk_kind::nvme, 64) == 8);
-	REQUIRE(config.set("cache-size", "64"));
-	CHECK(count(disk_kind::nvme, 64) == 4);
-	REQUIRE(config.set("aio-threads", "16"));
-	CHECK(count(disk_kind::rotational, 16) == 16);
+	partition_outcome = {true, make_error(errc::timed_out, "/dev/sdb keeps 4 partitions")};
+	auto const changed = settings->set("aio-threads", "8", false);
+	REQUIRE_FALSE(changed);
+	CHECK(changed.failure().code == errc::timed_out);
+	CHECK(changed.failure().message ==
+		"aio-threads is active, but not everywhere: /dev/sdb keeps 4 partitions");
+	CHECK(effective("aio-threads") == "8");
+	CHECK(published == strings{"aio-threads=8"});
+	write("[disk]\naio-threads = 6\n");
+	CHECK_FALSE(settings->reload());
+	CHECK(effective("aio-threads") == "6");
 }
 
 TEST_CASE_METHOD(fixture, "auto shows what it amounts to")
@@ -303,7 +294,7 @@ TEST_CASE("a reload reads the list of keys as well, and a list that cannot be re
 	int times_read = 0;
 	std::optional<error> failure;
 	settings_targets targets;
-	targets.disk = [](disk_sizes const &) {};
+	targets.disk = [](disk_budget const &) {};
 	targets.hashers = [](hash_sizes const &) {};
 	targets.publish = [](event const &) {};
 	targets.clients = [&]() -> result<void> {
@@ -312,8 +303,7 @@ TEST_CASE("a reload reads the list of keys as well, and a list that cannot be re
 			return *failure;
 		return {};
 	};
-	live_settings settings(
-		configuration(), {path, {4, std::uint64_t{1} << 30}, 2, 65536}, std::move(targets));
+	live_settings settings(configuration(), {path, {4, std::uint64_t{1} << 30}, 65536}, std::move(targets));
 	CHECK(settings.reload());
 	CHECK(times_read == 1);
 	failure = make_error(errc::denied, "clients is not used: everybody may write it");

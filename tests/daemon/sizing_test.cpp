@@ -28,7 +28,7 @@ TEST_CASE("half of the connections may stop taking what is sent and the others s
 		for (std::uint64_t const connections : {2, 50, 100}) {
 			CAPTURE(cache, connections);
 			auto const config = with(cache, connections);
-			auto const capacity = disk_sizes_of(config, 1).capacity_blocks;
+			auto const capacity = disk_budget_of(config, {}).capacity_blocks;
 			auto const for_reading =
 				std::uint64_t{capacity - block_arena::reserve_of(capacity)} * block_bytes;
 			auto const sizes = connection_sizes_of(config);
@@ -65,7 +65,7 @@ TEST_CASE("what connections hand over after they were told to wait finds room in
 			CAPTURE(cache, connections);
 			auto const config = with(cache, connections);
 			auto const reserve =
-				std::uint64_t{block_arena::reserve_of(disk_sizes_of(config, 1).capacity_blocks)};
+				std::uint64_t{block_arena::reserve_of(disk_budget_of(config, {}).capacity_blocks)};
 			CHECK(2 * connection_sizes_of(config).receive_bytes * (connections / 2) <=
 				reserve / 4 * 3 * block_bytes);
 		}

@@ -61,7 +61,7 @@ class LiveTuning(unittest.TestCase):
                 written = target.json("stats")["totals"]["write_bytes"]
                 target.wait_for(lambda row, before=done: row["done_bytes"] > before, "the transfer goes on")
             self.assertRegex(target.json("set", "aio-threads", "auto")["new"], "auto")
-            self.assertRegex(target.json("get", "aio-threads")["settings"][0]["effective"], r"^auto \(\d+\)$")
+            self.assertRegex(target.json("get", "aio-threads")["settings"][0]["effective"], r"^auto \(\d+ on \S+\)$")
             target.ctl("set", "download-limit", "0")
             target.wait_synced()
             row = target.torrent()
@@ -179,6 +179,9 @@ class Configuration(unittest.TestCase):
             wait_until(lambda: daemon.json("get", "cache-size")["settings"][0]["value"] == "128", "the new size")
             self.assertEqual(daemon.json("stats")["budget"]["capacity_bytes"], 128 * MIB)
             wait_until(lambda: "direct-io" in daemon.log_text(), "the log names what needs a restart", 10)
+            self.assertEqual(daemon.json("get", "aio-threads")["settings"][0]["effective"], "3")
+            source = laboratory.random_image("source", MIB)
+            daemon.add(laboratory.torrent(source, None, "--fs", "raw"), source, "--seed")
             self.assertEqual(len(daemon.json("stats")["partitions"]), 3)
 
     def test_a_reload_with_faults_changes_nothing(self):

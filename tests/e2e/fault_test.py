@@ -150,22 +150,9 @@ class WriteErrors(unittest.TestCase):
         need("nbdkit", "nbdfuse")
         with Lab() as laboratory:
             source, torrent, seeder, target = swarm(laboratory, limit=0)
-            point = laboratory.folder / "nbd"
-            point.mkdir()
             switch = laboratory.folder / "fail-now"
-            server = laboratory.spawn("nbdfuse", point, "[", "nbdkit", "--exit-with-parent", "--filter=error", "memory", SIZE,
-                                      "error-pwrite=EIO", "error-pwrite-rate=100%", f"error-file={switch}", "]")
-
-            def unmount():
-                subprocess.run(["fusermount3", "-u", point], check=False, capture_output=True)
-            laboratory.undo.callback(unmount)
-            try:
-                wait_until(lambda: (point / "nbd").exists() or server.poll() is not None, "nbdfuse", 10)
-            except AssertionError:
-                pass
-            if not (point / "nbd").exists():
-                self.skipTest(f"nbdfuse does not work here: {(laboratory.folder / 'nbdfuse.log').read_text()[-200:]}")
-            device = laboratory.loop(point / "nbd")
+            device = laboratory.loop(laboratory.nbd("nbd", SIZE, "--filter=error", "error-pwrite=EIO",
+                                                    "error-pwrite-rate=100%", f"error-file={switch}"))
             switch.touch()
             self.fails_with_the_whole_story(laboratory, target, device, laboratory.image("good", 12 * MIB), source, torrent,
                                             seeder)

@@ -258,6 +258,23 @@ class Lab(contextlib.AbstractContextManager):
         self.undo.callback(sh, "losetup", "-d", device)
         return pathlib.Path(device)
 
+    def nbd(self, name, size_bytes, *filters):
+        """A file that is served by nbdkit from memory, through nbdkit filters and their parameters ("--filter=rate",
+        "rate=80M"). A skip if that cannot be."""
+        need_root()
+        need("nbdkit", "nbdfuse")
+        point = self.folder / name
+        point.mkdir()
+        options = [word for word in filters if word.startswith("--")]
+        parameters = [word for word in filters if not word.startswith("--")]
+        server = self.spawn("nbdfuse", point, "[", "nbdkit", "--exit-with-parent", *options, "memory", size_bytes,
+                            *parameters, "]")
+        self.undo.callback(subprocess.run, ["fusermount3", "-u", point], check=False, capture_output=True)
+        wait_until(lambda: (point / "nbd").exists() or server.poll() is not None, "nbdfuse", 10)
+        if server.poll() is not None:
+            raise unittest.SkipTest(f"nbdfuse does not work here: {(self.folder / 'nbdfuse.log').read_text()[-200:]}")
+        return point / "nbd"
+
     def loop_of(self, name, size_bytes):
         return self.loop(self.image(name, size_bytes))
 

@@ -4,6 +4,7 @@
 #include "tests/support/fault_plan.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -117,16 +118,21 @@ public:
 		std::shared_ptr<fake_disk> disk, device_access access = device_access::read_write)
 		: m_disk(std::move(disk)), m_access(access)
 	{
+		m_identity.device_number = std::hash<std::string>()(m_disk->path());
+		m_identity.name = m_disk->path();
 	}
 
 	std::string const &path() const override { return m_disk->path(); }
 	device_access access() const override { return m_access; }
 	device_geometry const &geometry() const override { return m_disk->geometry(); }
+	/// Each path is a device by itself.
+	disk_identity const &disk() const override { return m_identity; }
 	result<std::unique_ptr<block_device>> open_handle() override;
 
 private:
 	std::shared_ptr<fake_disk> m_disk;
 	device_access m_access;
+	disk_identity m_identity;
 };
 
 } // namespace ezio::test

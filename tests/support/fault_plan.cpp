@@ -39,7 +39,10 @@ void fault_plan::switch_off()
 
 std::optional<fault> fault_plan::next(device_call kind)
 {
-	std::lock_guard const lock(m_mutex);
+	std::unique_lock lock(m_mutex);
+	++m_hanging;
+	m_changed.wait(lock, [this, kind] { return !m_hangs.contains(kind); });
+	--m_hanging;
 	auto const call = m_calls++;
 	auto const call_of_kind = m_calls_of[kind]++;
 	std::optional<fault> found;
@@ -54,6 +57,25 @@ std::optional<fault> fault_plan::next(device_call kind)
 	if (found)
 		++m_played;
 	return found;
+}
+
+void fault_plan::hang(device_call kind)
+{
+	std::lock_guard const lock(m_mutex);
+	m_hangs.insert(kind);
+}
+
+void fault_plan::go_on()
+{
+	std::lock_guard const lock(m_mutex);
+	m_hangs.clear();
+	m_changed.notify_all();
+}
+
+std::uint64_t fault_plan::hanging() const
+{
+	std::lock_guard const lock(m_mutex);
+	return m_hanging;
 }
 
 std::uint64_t fault_plan::pick(std::uint64_t bound)

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 
 namespace ezio::test
 {
@@ -39,6 +41,11 @@ public:
 	void always(device_call kind, fault f);
 	/// One call in @p one_in fails with @p f, chosen by the seed.
 	void at_random(std::uint32_t one_in, fault f);
+	/// Every call of this kind blocks from now on, until go_on().
+	void hang(device_call kind);
+	void go_on();
+	/// Calls that block now.
+	std::uint64_t hanging() const;
 	/// No fault from now on; counting goes on.
 	void switch_off();
 
@@ -63,6 +70,9 @@ private:
 	std::uint64_t m_calls = 0;
 	std::map<device_call, std::uint64_t> m_calls_of;
 	std::uint64_t m_played = 0;
+	std::set<device_call> m_hangs;
+	std::uint64_t m_hanging = 0;
+	std::condition_variable m_changed; ///< of m_hangs
 };
 
 } // namespace ezio::test

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "actors/core/disk_kind.hpp"
+#include "actors/core/partition_engine.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace ezio
+{
+
+/// Partitions of all devices together, each of which is a thread. A device that comes when there are as many
+/// gets no route of its own: it shares that of another device, and is delayed by it.
+inline constexpr std::uint32_t partitions_max = 128;
+
+/// What the configuration says of partitions and memory, for all devices together.
+struct disk_budget {
+	std::uint32_t capacity_blocks = 0;       ///< cache-size
+	std::uint64_t dirty_bytes = 0;           ///< dirty-limit
+	std::optional<std::uint32_t> partitions; ///< aio-threads, of each device; empty: by its kind
+	std::uint32_t cores = 1;
+	engine_limits limits; ///< of each partition, but for cache_blocks_max
+
+	friend bool operator==(disk_budget const &, disk_budget const &) = default;
+};
+
+/// How many partitions a device gets that comes as number @p devices. What the operator chose; else by kind,
+/// since a partition keeps one transfer going and its CPU does not depend on how many there are. Rotational:
+/// 2, the next transfer waits at the device while the head moves for one. Solid: 4, what fills one link with
+/// large transfers. NVMe: one a core, 4 to 8. Never so many that a partition's part of the device's share of
+/// cache-size falls below 16 MiB: it holds the pieces on their way. At least 1.
+std::uint32_t partitions_for(disk_budget const &budget, disk_kind kind, std::uint32_t devices);
+
+/// What one partition and one device have of the budget.
+struct budget_share {
+	engine_limits limits;
+	std::uint64_t dirty_bytes = 0; ///< ceiling of one device
+};
+budget_share share_of(disk_budget const &budget, std::uint32_t devices, std::uint32_t partitions);
+
+} // namespace ezio

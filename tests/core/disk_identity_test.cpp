@@ -1,0 +1,104 @@
+#include "actors/core/disk_identity.hpp"
+
+#include "tests/support/loop_device.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <sys/sysmacros.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace ezio;
+using namespace ezio::test;
+namespace fs = std::filesystem;
+
+namespace
+{
+
+/// A sysfs and a procfs made of files: a disk with a partition, a loop device with one, and mounts.
+struct made_up_machine {
+	temporary_directory directory;
+	system_paths paths{directory.file("sys"), directory.file("proc")};
+
+	made_up_machine()
+	{
+		add("sda", "8:0", "");
+		add("sda2", "8:2", "sda");
+		write("sys/devices/sda/size", "1000");
+		write("sys/devices/sda/queue/rotational", "1");
+		write("sys/devices/sda/sda2/partition", "2");
+		fs::create_directories(directory.file("sys/devices/sda/device"));
+		add("loop3", "7:3", "");
+		write("sys/devices/loop3/loop/backing_file", "/image/on/sda2");
+		add("loop3p1", "259:4", "loop3");
+		write("sys/devices/loop3/loop3p1/partition", "1");
+		add("cciss!c0d0", "104:0", "");
+		write("proc/self/mountinfo",
+			"22 1 8:2 / / rw - ext4 /dev/sda2 rw\n"
+			"23 22 0:41 / /srv/images\\040here rw - tmpfs tmpfs rw");
+	}
+	void write(std::string const &name, std::string const &text) const
+	{
+		fs::path const path = directory.file(name);
+		fs::create_directories(path.parent_path());
+		std::ofstream(path) << text << '\n';
+	}
+	void add(std::string const &name, std::string const &number, std::string const &disk) const
+	{
+		auto const home = "sys/devices/" + (disk.empty() ? "" : disk + "/") + name;
+		write(home + "/dev", number);
+		fs::create_directories(directory.file("sys/dev/block"));
+		fs::create_directory_symlink(directory.file(home), directory.file("sys/dev/block/" + number));
+	}
+};
+
+} // namespace
+
+TEST_CASE_METHOD(made_up_machine, "a disk and its partitions are one device")
+{
+	for (auto const number : {makedev(8, 0), makedev(8, 2)}) {
+		auto const disk = disk_of_block_device(number, paths);
+		CHECK(disk.device_number == makedev(8, 0));
+		CHECK(disk.name == "/dev/sda");
+		CHECK(disk.kind == disk_kind::rotational);
+	}
+}
+
+TEST_CASE_METHOD(made_up_machine, "a loop device is a device by itself, wherever its file is")
+{
+	for (auto const number : {makedev(7, 3), makedev(259, 4)}) {
+		auto const disk = disk_of_block_device(number, paths);
+		CHECK(disk.device_number == makedev(7, 3));
+		CHECK(disk.name == "/dev/loop3");
+		CHECK(disk.kind == disk_kind::unknown);
+	}
+}
+
+TEST_CASE_METHOD(made_up_machine, "a device with a slash in its name is called as in /dev")
+{
+	CHECK(disk_of_block_device(makedev(104, 0), paths).name == "/dev/cciss/c0d0");
+}
+
+TEST_CASE_METHOD(made_up_machine, "an image file belongs to the disk below its file system")
+{
+	CHECK(disk_of_file(makedev(8, 2), paths).device_number == makedev(8, 0));
+	CHECK(disk_of_file(makedev(8, 2), paths).kind == disk_kind::rotational);
+}
+
+TEST_CASE_METHOD(made_up_machine, "a file system without a block device is a device by itself")
+{
+	auto const disk = disk_of_file(makedev(0, 41), paths);
+	CHECK(disk.device_number == makedev(0, 41));
+	CHECK(disk.name == "/srv/images here");
+	CHECK(disk_of_file(makedev(0, 42), paths).name == "0:42");
+}
+
+TEST_CASE_METHOD(made_up_machine, "a device that sysfs does not know stands for itself")
+{
+	auto const disk = disk_of_block_device(makedev(9, 9), paths);
+	CHECK(disk.device_number == makedev(9, 9));
+	CHECK(disk.name == "9:9");
+	CHECK(disk.kind == disk_kind::unknown);
+}
