@@ -22,7 +22,7 @@ std::uint32_t partitions_by_kind(disk_kind kind, std::uint32_t cores)
 	case disk_kind::unknown:
 		break;
 	}
-	return 4;
+	return std::clamp(cores, 2u, 4u);
 }
 
 } // namespace

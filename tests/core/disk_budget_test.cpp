@@ -29,7 +29,8 @@ TEST_CASE("auto goes by the kind of the device and the cores")
 	};
 	CHECK(count(disk_kind::rotational, 16) == 2);
 	CHECK(count(disk_kind::solid, 16) == 4);
-	CHECK(count(disk_kind::unknown, 1) == 4);
+	CHECK(count(disk_kind::solid, 3) == 3);
+	CHECK(count(disk_kind::unknown, 1) == 2);
 	CHECK(count(disk_kind::nvme, 2) == 4);
 	CHECK(count(disk_kind::nvme, 6) == 6);
 	CHECK(count(disk_kind::nvme, 64) == 8);

@@ -228,7 +228,6 @@ class Interruptions(unittest.TestCase):
             target.wait_for(lambda row: row["peers"] == 0, "the seeder is gone")
             self.assertNotEqual(target.torrent()["state"], "error")
             seeder.start()
-            seeder.add(torrent, source, "--seed", "--peer", target.peer)
             target.wait_synced()
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)
@@ -243,6 +242,9 @@ class Interruptions(unittest.TestCase):
                 self.assertEqual(target.stop(how), 0, target.log_text())
                 target.start()
                 target.ctl("set", "download-limit", "0")
+                # Forgotten and added anew, what arrived is found by looking.
+                wait_until(target.torrents_now, "the torrent is there again")
+                target.ctl("remove", "all")
                 target.add(torrent, image, "--check", "--peer", seeder.peer)
                 target.wait_synced()
                 again = target.torrent()
