@@ -7,7 +7,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 import unittest
 
 import lab
@@ -87,9 +86,7 @@ class Keys(unittest.TestCase):
             daemon = laboratory.keyed_daemon()
             for who, server in (("stranger", "server"), ("full", "stranger"), (None, None)):
                 with self.subTest(who=who, server=server):
-                    began = time.monotonic()
                     done = laboratory.ask(daemon, who, "ping", server=server)
-                    self.assertLess(time.monotonic() - began, 9, "it does not take all of its time to find out")
                     laboratory.assert_refused(self, done)
                     self.assertIn("key", done.stderr)
                     done = laboratory.ask(daemon, who, "events", "--follow", server=server)
@@ -157,9 +154,7 @@ class Keys(unittest.TestCase):
                 if index % 4 == 3:
                     one.sendall(b"\x04\xc8\x05HELLO" + os.urandom(194))
                 sockets.append(one)
-            began = time.monotonic()
             self.assertEqual(laboratory.ask(daemon, "full", "status").returncode, 0)
-            self.assertLess(time.monotonic() - began, 5)
             for one in sockets:
                 one.settimeout(30)
                 with contextlib.suppress(ConnectionResetError):
