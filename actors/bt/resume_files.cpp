@@ -1,6 +1,7 @@
 #include "actors/bt/resume_files.hpp"
 
 #include "actors/core/error.hpp"
+#include "actors/core/file_read.hpp"
 #include "actors/core/file_replace.hpp"
 #include "actors/core/piece_digest.hpp"
 
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
@@ -84,27 +84,6 @@ std::vector<std::string> texts_of(lt::bdecode_node const &list)
 error damaged(std::string const &what)
 {
 	return make_error(errc::integrity, "the resume data are damaged: " + what);
-}
-
-result<std::string> read_file(std::string const &path)
-{
-	unique_fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-	if (!fd)
-		return make_io_error("open", path, 0, 0, errno);
-	std::string text;
-	std::array<char, 64 * 1024> buffer;
-	for (;;) {
-		auto const got = ::read(fd.number(), buffer.data(), buffer.size());
-		if (got == 0)
-			return text;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return make_io_error("read", path, text.size(), buffer.size(), errno);
-		text.append(buffer.data(), static_cast<std::size_t>(got));
-		if (text.size() > file_bytes_max)
-			return make_error(errc::integrity, path + " is larger than such a file can be");
-	}
 }
 
 } // namespace
@@ -244,10 +223,10 @@ result<void> resume_files::erase(std::string const &info_hash)
 
 result<kept_torrent> resume_files::load_one(std::string const &info_hash) const
 {
-	auto metainfo = read_file(path_of(info_hash, ".torrent"));
+	auto metainfo = read_file(path_of(info_hash, ".torrent"), file_bytes_max);
 	if (!metainfo)
 		return metainfo.failure();
-	auto const text = read_file(path_of(info_hash, ".resume"));
+	auto const text = read_file(path_of(info_hash, ".resume"), file_bytes_max);
 	if (!text)
 		return text.failure();
 	auto torrent = decode_resume(*text, *std::move(metainfo));
