@@ -1,64 +1,29 @@
 """cache-size is a budget: the smallest works, what it was lowered to holds at once, and nobody can take all of it."""
 import contextlib
-import hashlib
 import os
-import socket
-import struct
 import time
 import unittest
 
 import lab
 from lab import MIB, Lab, sh, wait_until
+from wire_peer import BLOCK, WirePeer, info_hash_of
 
 # Above cache-size: program, libraries, libtorrent's receive buffers and everything else that is no block.
 BESIDES = 96 * MIB
-BLOCK = 16 << 10
 # How soon a new cache-size must be true.
 SOON = 1.0
 
 
-def info_hash_of(torrent):
-    return bytes.fromhex(lab.inspect(torrent)["info_hash"])
-
-
-class SilentPeer:
+class SilentPeer(WirePeer):
     """Asks a seeder for blocks and never reads them."""
 
     def __init__(self, seeder, info_hash, number):
-        self.socket = socket.socket()
         # As little as possible in the kernel: what it does not take stays with the seeder.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(20)
-        self.socket.connect(("127.0.0.1", seeder.port))
-        name = hashlib.sha1(str(number).encode()).digest()
-        self.socket.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash + name)
-        self.read(68)
-        self.send(2)
-
-    def send(self, kind, payload=b""):
-        self.socket.sendall(struct.pack(">IB", 1 + len(payload), kind) + payload)
-
-    def read(self, count):
-        data = b""
-        while len(data) < count:
-            part = self.socket.recv(count - len(data))
-            if not part:
-                raise AssertionError("the seeder closed the connection")
-            data += part
-        return data
-
-    def wait_unchoked(self):
-        kind = None
-        while kind != 1:
-            length = struct.unpack(">I", self.read(4))[0]
-            kind = self.read(length)[0] if length else None
+        super().__init__(seeder, info_hash, number, receive_buffer_bytes=4096)
 
     def ask(self, first, count, piece_bytes):
         for offset in range(first, first + count * BLOCK, BLOCK):
-            self.send(6, struct.pack(">III", offset // piece_bytes, offset % piece_bytes, BLOCK))
-
-    def close(self):
-        self.socket.close()
+            self.request(offset // piece_bytes, offset % piece_bytes)
 
 
 class Budget(unittest.TestCase):

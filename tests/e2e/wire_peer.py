@@ -1,0 +1,81 @@
+"""A BitTorrent peer that does what a test says and nothing else: which block it asks for, and when, and what it reads.
+
+What a pair of daemons does depends on how fast the machine is at that moment; what two of these do does not.
+"""
+import hashlib
+import socket
+import struct
+
+import lab
+
+BLOCK = 16 << 10
+CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE = 0, 1, 2, 4, 6, 7
+
+
+def info_hash_of(torrent):
+    return bytes.fromhex(lab.inspect(torrent)["info_hash"])
+
+
+class WirePeer:
+    """An interested peer of a seeder that has nothing itself. The number makes its peer id."""
+
+    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None):
+        self.socket = socket.socket()
+        if receive_buffer_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self.socket.settimeout(lab.DEADLINE)
+        self.socket.connect(("127.0.0.1", seeder.port))
+        name = hashlib.sha1(str(number).encode()).digest()
+        self.socket.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash + name)
+        self.read(68)
+        self.send(INTERESTED)
+
+    def send(self, kind, payload=b""):
+        self.socket.sendall(struct.pack(">IB", 1 + len(payload), kind) + payload)
+
+    def read(self, count):
+        data = bytearray(count)
+        left = memoryview(data)
+        while left:
+            part = self.socket.recv_into(left)
+            if not part:
+                raise AssertionError("the seeder closed the connection")
+            left = left[part:]
+        return data
+
+    def message(self):
+        """(kind, payload) of the next message that is no keep-alive."""
+        length = 0
+        while not length:
+            length, = struct.unpack(">I", self.read(4))
+        message = self.read(length)
+        return message[0], memoryview(message)[1:]
+
+    def wait_unchoked(self):
+        while self.message()[0] != UNCHOKE:
+            pass
+
+    def request(self, piece, offset, length=BLOCK):
+        self.send(REQUEST, struct.pack(">III", piece, offset, length))
+
+    def fetch(self, piece, piece_bytes):
+        """All of a piece, asked for at once; the peer has it then, and says so."""
+        for offset in range(0, piece_bytes, BLOCK):
+            self.request(piece, offset, min(BLOCK, piece_bytes - offset))
+        content, left = bytearray(piece_bytes), piece_bytes
+        while left:
+            kind, payload = self.message()
+            if kind == CHOKE:
+                raise AssertionError("the seeder choked the peer")
+            if kind != PIECE:
+                continue
+            number, offset = struct.unpack(">II", payload[:8])
+            if number != piece:
+                raise AssertionError(f"piece {number} came instead of piece {piece}")
+            content[offset:offset + len(payload) - 8] = payload[8:]
+            left -= len(payload) - 8
+        self.send(HAVE, struct.pack(">I", piece))
+        return content
+
+    def close(self):
+        self.socket.close()
