@@ -1,0 +1,45 @@
+"""Lines and tables of roll-outs."""
+import collections
+
+from figures import median, table
+
+
+def efficiency(outcome):
+    """Ideal time by that of the last node; 0 if a node is missing."""
+    if outcome["missing"] or not outcome["times"]:
+        return 0.0
+    return outcome["ideal"] / outcome["times"][-1]
+
+
+def run_line(outcome):
+    times = outcome["times"] or [float("nan")]
+    duplicate = "" if outcome["duplicate_mib"] is None else f", {outcome['duplicate_mib']:.1f} MiB twice"
+    events = "".join(f"; {when} s {what}" for when, what in outcome["events"])
+    faults = "".join(f"; WRONG: {fault}" for fault in outcome["wrong"])
+    missing = f"; {outcome['missing']} NEVER ENDED" if outcome["missing"] else ""
+    return (f"{outcome['nodes_count']} nodes at {outcome['mbit']:g} Mbit/s, {outcome['tool']}: first {times[0]:.1f}, "
+            f"median {median(times):.1f}, last {times[-1]:.1f} s of ideally {outcome['ideal']:.1f}: {efficiency(outcome):.3f}; source sent "
+            f"{outcome['source_images']:.2f} images{duplicate}; CPU {outcome['cpu_busy'][0]:.0%} busy, {outcome['cpu_busy'][1]:.0%} with what ran niced; "
+            f"{outcome['verified']} verified{missing}{faults}{events}")
+
+
+def report(runs):
+    """Medians over the runs of each tool, size of the lab and list of fates."""
+    groups = collections.defaultdict(list)
+    for run in runs:
+        groups[(run["nodes_count"], run["mbit"], run["tool"], " ".join(run["fates"]), " ".join(run["settings"]))].append(run)
+    rows = []
+    for (nodes, mbit, tool, fates, settings), outcomes in sorted(groups.items()):
+        complete = [outcome for outcome in outcomes if outcome["times"] and not outcome["missing"]]
+        figures = [f"{median(outcome['times'][0] for outcome in complete):.1f}",
+                   f"{median(median(outcome['times']) for outcome in complete):.1f}",
+                   f"{median(outcome['times'][-1] for outcome in complete):.1f}"] if complete else ["-"] * 3
+        duplicates = [outcome["duplicate_mib"] for outcome in outcomes if outcome["duplicate_mib"] is not None]
+        rows.append([nodes, f"{mbit:g}", " ".join(filter(None, (tool, fates if tool == "eziod" else "", settings))), *figures,
+                     f"{outcomes[0]['ideal']:.1f}", f"{median(efficiency(outcome) for outcome in outcomes):.3f}",
+                     f"{median(outcome['source_images'] for outcome in outcomes):.2f}",
+                     f"{median(duplicates):.1f}" if duplicates else "-", f"{median(outcome['cpu_busy'][0] for outcome in outcomes):.0%}",
+                     f"{sum(outcome['verified'] for outcome in outcomes)}/"
+                     f"{sum(outcome['verified'] + outcome['missing'] + len(outcome['wrong']) for outcome in outcomes)}", len(outcomes)])
+    return table(["nodes", "Mbit/s", "tool", "first s", "median s", "last s", "ideal s", "efficiency", "source images", "MiB twice",
+                  "CPU busy", "verified", "runs"], rows)

@@ -1,0 +1,164 @@
+"""Machines of a lab as network namespaces: one for each node, joined by a bridge in a namespace of its own, so that nothing of this
+machine's network is touched. Every link is shaped in both directions.
+
+A node sends through its own interface (htb, with fq_codel below it where the kernel has that); towards it the bridge's port is a plain
+FIFO as small as a switch's. Packets are cut to MTU size before they are queued, and each counts as on Ethernet, 24 bytes of preamble,
+checksum and gap included.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import subprocess
+
+PORT_QUEUE_BYTES = 256 << 10
+WIRE_BYTES = 24
+# What TCP carries of a line's bits at MTU 1500: 1460 of 1538.
+PAYLOAD_SHARE = 0.949
+CONGESTION = "cubic"
+CLONE_NEWNET = 0x40000000
+
+
+class LabMeter:
+    """Shares of the machine's CPU since it was made: (what ran at normal priority, all). What only uses idle time at a lower priority
+    does not hold a lab back."""
+
+    def __init__(self):
+        self.began = self._read()
+
+    @staticmethod
+    def _read():
+        with open("/proc/stat", encoding="ascii") as file:
+            return [int(word) for word in file.readline().split()[1:9]]
+
+    def share(self):
+        used = [now - then for then, now in zip(self.began, self._read())]
+        total = sum(used) or 1
+        busy = total - used[3] - used[4]
+        return (busy - used[1]) / total, busy / total
+
+
+def ip(*words):
+    done = subprocess.run(["ip", *map(str, words)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"ip {' '.join(map(str, words))}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def within(namespace):
+    """What goes before a command so that it runs there; the process keeps its id."""
+    return ("ip", "netns", "exec", namespace)
+
+
+def run_within(namespace, *words, check=True):
+    done = subprocess.run([*within(namespace), *map(str, words)], capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
+    return done
+
+
+@contextlib.contextmanager
+def within_namespace(namespace):
+    """The calling thread's new sockets belong to the namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(path):
+        with open(path, "rb") as file:
+            if libc.setns(file.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"setns {path}")
+    with open("/proc/thread-self/ns/net", "rb") as home:
+        enter(f"/run/netns/{namespace}")
+        try:
+            yield
+        finally:
+            enter(f"/proc/self/fd/{home.fileno()}")
+
+
+class Links(contextlib.AbstractContextManager):
+    """count machines, 0 the source. rates: {index: Mbit/s} where it is not mbit."""
+
+    def __init__(self, count, mbit, rates=None):
+        self.prefix = f"ezlab{os.getpid()}"
+        self.hub = f"{self.prefix}-hub"
+        self.count, self.mbit, self.rates = count, mbit, rates or {}
+        self.made = []
+        self.leaf = ""
+
+    def namespace(self, index):
+        return f"{self.prefix}-{index}"
+
+    @staticmethod
+    def address(index):
+        return f"10.77.0.{index + 1}"
+
+    def rate(self, index):
+        return self.rates.get(index, self.mbit)
+
+    def __enter__(self):
+        try:
+            self.add(self.hub)
+            ip("-n", self.hub, "link", "add", "br0", "type", "bridge", "mcast_snooping", 0, "stp_state", 0, "forward_delay", 0)
+            ip("-n", self.hub, "link", "set", "br0", "up")
+            for index in range(self.count):
+                self.plug(index)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for namespace in reversed(self.made):
+            subprocess.run(["ip", "netns", "del", namespace], capture_output=True, check=False)
+        self.made.clear()
+
+    def add(self, namespace):
+        self.made.append(namespace)
+        ip("netns", "add", namespace)
+        ip("-n", namespace, "link", "set", "lo", "up")
+
+    def plug(self, index):
+        namespace, port = self.namespace(index), f"p{index}"
+        self.add(namespace)
+        ip("-n", namespace, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self.hub)
+        for where, link in ((namespace, "eth0"), (self.hub, port)):
+            ip("-n", where, "link", "set", link, "gso_max_segs", 1, "txqueuelen", 1000)
+            ip("-n", where, "link", "set", link, "up")
+        ip("-n", self.hub, "link", "set", port, "master", "br0")
+        ip("-n", namespace, "addr", "add", f"{self.address(index)}/24", "brd", "+", "dev", "eth0")
+        # As a property of the route, since only the first namespace may set it as a default.
+        ip("-n", namespace, "route", "replace", "10.77.0.0/24", "dev", "eth0", "src", self.address(index), "congctl", CONGESTION)
+        ip("-n", namespace, "route", "add", "224.0.0.0/4", "dev", "eth0")
+        self.shape(namespace, "eth0", self.rate(index))
+        self.shape(self.hub, port, self.rate(index), PORT_QUEUE_BYTES)
+
+    def shape(self, namespace, link, mbit, queue_bytes=None):
+        tc = ("tc", "qdisc", "add", "dev", link)
+        run_within(namespace, *tc, "root", "handle", "1:", "htb", "default", 1)
+        run_within(namespace, "tc", "class", "add", "dev", link, "parent", "1:", "classid", "1:1", "htb", "rate", f"{mbit}mbit",
+                   "burst", "8k", "cburst", "8k", "quantum", 1514, "overhead", WIRE_BYTES, "linklayer", "ethernet")
+        if queue_bytes:
+            run_within(namespace, *tc, "parent", "1:1", "bfifo", "limit", queue_bytes)
+            return
+        for leaf in ("fq_codel", "pfifo"):
+            if self.leaf in ("", leaf) and run_within(namespace, *tc, "parent", "1:1", leaf, check=False).returncode == 0:
+                self.leaf = leaf
+                return
+        raise AssertionError("neither fq_codel nor pfifo can be a queue here")
+
+    def meter(self, index):
+        """Bytes that node has sent and received at its interface."""
+        row = json.loads(ip("-n", self.namespace(index), "-s", "-j", "link", "show", "eth0"))[0]["stats64"]
+        return row["tx"]["bytes"], row["rx"]["bytes"]
+
+    def dropped(self, index):
+        """Packets that the bridge's port towards the node had no room for."""
+        text = run_within(self.hub, "tc", "-s", "-j", "qdisc", "show", "dev", f"p{index}").stdout
+        return sum(row.get("drops", 0) for row in json.loads(text) if row["kind"] == "bfifo")
+
+    def describe(self):
+        return (f"{self.count} namespaces on a bridge, {self.mbit} Mbit/s each way, {self.leaf} at the node, FIFO of "
+                f"{PORT_QUEUE_BYTES >> 10} KiB at the port, {CONGESTION}")
+
+
+def ideal_seconds(size_bytes, mbit):
+    return size_bytes * 8 / (PAYLOAD_SHARE * mbit * 1e6)
