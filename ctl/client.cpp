@@ -2,12 +2,12 @@
 
 #include "ctl/probe.hpp"
 #include "ctl/wire/protocol.hpp"
+#include "ctl/zmq_socket.hpp"
 
 #include <zmq.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -22,43 +22,6 @@ namespace
 
 /// A signal that comes just before a wait would be noticed only after it.
 constexpr auto wait_slice = 200ms;
-
-struct context_closer {
-	void operator()(void *context) const { zmq_ctx_term(context); }
-};
-struct socket_closer {
-	void operator()(void *socket) const { zmq_close(socket); }
-};
-using context_ptr = std::unique_ptr<void, context_closer>;
-using socket_ptr = std::unique_ptr<void, socket_closer>;
-
-class message
-{
-public:
-	message() { zmq_msg_init(&m_message); }
-	~message() { zmq_msg_close(&m_message); }
-	message(message const &) = delete;
-	message &operator=(message const &) = delete;
-	zmq_msg_t *get() { return &m_message; }
-	std::string_view bytes()
-	{
-		return {static_cast<char const *>(zmq_msg_data(&m_message)), zmq_msg_size(&m_message)};
-	}
-	bool has_more() { return zmq_msg_more(&m_message) != 0; }
-
-private:
-	zmq_msg_t m_message;
-};
-
-error zmq_failure(char const *operation, std::string const &endpoint)
-{
-	auto const number = zmq_errno();
-	auto e =
-		make_error(number == EINVAL || number == EPROTONOSUPPORT ? errc::invalid_argument : errc::internal,
-			std::string(zmq_strerror(number)));
-	e.operation = std::string(operation) + " " + endpoint;
-	return e;
-}
 
 int milliseconds_left(clock::time_point deadline)
 {
@@ -84,63 +47,6 @@ result<bool> wait_readable(void *socket, clock::time_point deadline, std::atomic
 	}
 }
 
-/// The frames of the next message; at most three are kept.
-result<std::vector<std::string>> receive(void *socket, std::string const &endpoint)
-{
-	std::vector<std::string> frames;
-	bool has_more = true;
-	while (has_more) {
-		message frame;
-		if (zmq_msg_recv(frame.get(), socket, ZMQ_DONTWAIT) < 0)
-			return zmq_failure("zmq_recv", endpoint);
-		if (frames.size() < 3)
-			frames.emplace_back(frame.bytes());
-		has_more = frame.has_more();
-	}
-	return frames;
-}
-
-result<void> set_option(void *socket, int option, int value, std::string const &endpoint)
-{
-	if (zmq_setsockopt(socket, option, &value, sizeof value) != 0)
-		return zmq_failure("zmq_setsockopt", endpoint);
-	return {};
-}
-
-result<void> set_text(void *socket, int option, std::string const &value, std::string const &endpoint)
-{
-	if (zmq_setsockopt(socket, option, value.data(), value.size()) != 0)
-		return zmq_failure("zmq_setsockopt", endpoint);
-	return {};
-}
-
-result<void> set_keys(void *socket, daemon_endpoint const &to)
-{
-	auto const keys = read_curve_keys(to);
-	if (!keys)
-		return keys.failure();
-	if (!*keys)
-		return {};
-	auto const &[own, server_key] = **keys;
-	if (auto const done = set_text(socket, ZMQ_CURVE_SERVERKEY, server_key, to.url); !done)
-		return done;
-	if (auto const done = set_text(socket, ZMQ_CURVE_PUBLICKEY, own.public_key, to.url); !done)
-		return done;
-	return set_text(socket, ZMQ_CURVE_SECRETKEY, own.secret_key, to.url);
-}
-
-error refused_handshake(daemon_endpoint const &to)
-{
-	std::string const reasons = to.key_path
-		? "it may not know this client's key, --server-key may not be its key, or it uses no keys"
-		: "it may let in only clients with a key; see --key and --server-key";
-	return make_error(errc::denied,
-		"the daemon at " + to.url + " ends the connection without a word: " + reasons +
-			"; its log says more");
-}
-
-constexpr int handshake_failures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-	ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 /// ZeroMQ connects again by itself; once may be a daemon that just stops.
 constexpr int handshakes_max = 3;
 constexpr char const *monitor_endpoint = "inproc://handshake";
@@ -160,10 +66,7 @@ result<void> await_handshake(void *monitor, daemon_endpoint const &to, clock::ti
 		auto const frames = receive(monitor, to.url);
 		if (!frames)
 			return frames.failure();
-		std::uint16_t event = 0;
-		if (frames->front().size() < sizeof event)
-			return make_error(errc::internal, "a monitor's event is too short");
-		std::memcpy(&event, frames->front().data(), sizeof event);
+		auto const event = monitor_event(frames->front());
 		if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
 			return {};
 		// ZeroMQ does not try again where the other side wants keys and we have none, or the other way round.
@@ -181,7 +84,10 @@ result<void> connect(void *context, void *socket, daemon_endpoint const &to, clo
 	auto const is_tcp = to.url.starts_with("tcp://");
 	socket_ptr monitor;
 	if (is_tcp) {
-		auto const keyed = set_keys(socket, to);
+		auto const keys = read_curve_keys(to);
+		if (!keys)
+			return keys.failure();
+		auto const keyed = set_keys(socket, *keys, to.url);
 		if (!keyed)
 			return keyed.failure();
 		if (zmq_socket_monitor(
@@ -198,13 +104,6 @@ result<void> connect(void *context, void *socket, daemon_endpoint const &to, clo
 	auto const let_in = await_handshake(monitor.get(), to, deadline, interrupted);
 	zmq_socket_monitor(socket, nullptr, 0);
 	return let_in;
-}
-
-result<void> set_limits(void *socket, std::int64_t message_bytes_max, std::string const &endpoint)
-{
-	if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof message_bytes_max) != 0)
-		return zmq_failure("zmq_setsockopt", endpoint);
-	return set_option(socket, ZMQ_LINGER, 0, endpoint);
 }
 
 } // namespace

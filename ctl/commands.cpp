@@ -63,6 +63,16 @@ constexpr std::array<option_info, 1> wait_options{{
 	{"--for", "", "CONDITION", false, "ready, downloaded, synced, verified, idle or gone"},
 }};
 
+constexpr std::array<option_info, 3> fleet_options{{
+	{"--nodes", "", "FILE|HOST,...", false,
+		"the nodes: a file with a line NAME [ENDPOINT [SERVER-KEY]] for each, or a list of HOST, HOST:PORT "
+		"or "
+		"URL; without a port, 5555"},
+	{"--for", "", "CONDITION", false, "wait: ready, downloaded, synced, verified, idle or gone"},
+	{"--grace", "", "SEC", false,
+		"wait: a node that does not answer, or has no torrent, for so long has failed; default 30 s"},
+}};
+
 constexpr std::array<option_info, 9> create_options_table{{
 	{"--output", "-o", "FILE", false, "the torrent file to write; required"},
 	{"--fs", "", "FS", false, "auto, raw, or a filesystem of partclone: ext4, xfs, btrfs, ntfs, vfat, ..."},
@@ -122,6 +132,12 @@ constexpr auto table = std::to_array<command_info>({
 		"A gap in the sequence numbers is reported as events lost."},
 	{"wait", "[SEL...]", 0, operands_unlimited, wait_options, "wait until torrents have reached a condition",
 		"Without SEL: all torrents."},
+	{"fleet", "status|wait [SEL...]", 1, operands_unlimited, fleet_options,
+		"show many daemons, the worst first, or wait for all of them",
+		"Exit status: the worst of all nodes, in the order 4, 5, 3, 1, 7, 6, 0. status asks every node once, "
+		"for "
+		"at most --timeout (5 s); wait ends when every node has reached the condition or failed, or after "
+		"--timeout."},
 	{"create", "SOURCE", 1, 1, create_options_table,
 		"make a torrent of a block device, an image or partclone's torrent.info", ""},
 	{"inspect", "FILE", 1, 1, {}, "show what a torrent file covers and what is wrong with it",

@@ -1,12 +1,12 @@
 #include "ctl/probe.hpp"
 
+#include "ctl/connect_attempt.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -95,49 +95,32 @@ result<void> probe_ipc(std::string const &endpoint, std::string const &path)
 	}
 }
 
-error connect_tcp(::addrinfo const &address, std::string const &endpoint, clock::time_point deadline)
+error connect_tcp(socket_address const &address, std::string const &endpoint, clock::time_point deadline)
 {
-	unique_fd const fd(
-		::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.ai_protocol));
-	if (fd.get() < 0)
-		return no_daemon(errc::unreachable, endpoint, "cannot make a socket", errno);
-	int failure = ::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
-	while (failure == EINPROGRESS || failure == EINTR) {
-		::pollfd item{fd.get(), POLLOUT, 0};
-		auto const ready = ::poll(&item, 1, milliseconds_left(deadline));
-		if (ready == 0 && clock::now() >= deadline) {
-			failure = ETIMEDOUT;
-		} else if (ready > 0) {
-			::socklen_t size = sizeof failure;
-			if (::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
-				failure = errno;
-		} else if (ready < 0 && errno != EINTR) {
-			failure = errno;
-		}
+	connect_attempt attempt(address);
+	auto outcome = attempt.outcome();
+	while (!outcome && clock::now() < deadline) {
+		::pollfd item{attempt.fd(), POLLOUT, 0};
+		// A failure to wait shows in the outcome or at the deadline.
+		static_cast<void>(::poll(&item, 1, milliseconds_left(deadline)));
+		outcome = attempt.outcome();
 	}
 	return no_daemon(errc::unreachable, endpoint,
-		"check the address, that eziod runs there and that no firewall is between", failure);
+		"check the address, that eziod runs there and that no firewall is between",
+		outcome.value_or(ETIMEDOUT));
 }
 
-result<void> probe_tcp(std::string const &endpoint, std::string address, clock::time_point deadline)
+result<void> probe_tcp(std::string const &endpoint, clock::time_point deadline)
 {
-	auto const colon = address.rfind(':');
-	if (colon == std::string::npos || colon == 0 || colon + 1 == address.size())
-		return make_error(errc::invalid_argument, "endpoint " + endpoint + ": expected tcp://HOST:PORT");
-	auto host = address.substr(0, colon);
-	auto const port = address.substr(colon + 1);
-	if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-		host = host.substr(1, host.size() - 2);
-	::addrinfo hints{};
-	hints.ai_socktype = SOCK_STREAM;
-	::addrinfo *found = nullptr;
-	auto const status = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-	if (status != 0)
-		return no_daemon(errc::unreachable, endpoint, ::gai_strerror(status));
-	std::unique_ptr<::addrinfo, void (*)(::addrinfo *)> const addresses(found, ::freeaddrinfo);
+	auto const to = split_tcp(endpoint);
+	if (!to)
+		return to.failure();
+	auto const addresses = addresses_of(*to, false);
+	if (!addresses)
+		return no_daemon(errc::unreachable, endpoint, addresses.failure().message);
 	error last;
-	for (auto const *candidate = found; candidate != nullptr; candidate = candidate->ai_next) {
-		last = connect_tcp(*candidate, endpoint, deadline);
+	for (auto const &candidate : *addresses) {
+		last = connect_tcp(candidate, endpoint, deadline);
 		if (last.os_errno == 0)
 			return {};
 	}
@@ -151,7 +134,7 @@ result<void> probe_endpoint(std::string const &endpoint, clock::time_point deadl
 	if (endpoint.starts_with("ipc://"))
 		return probe_ipc(endpoint, endpoint.substr(6));
 	if (endpoint.starts_with("tcp://"))
-		return probe_tcp(endpoint, endpoint.substr(6), deadline);
+		return probe_tcp(endpoint, deadline);
 	return make_error(
 		errc::invalid_argument, "endpoint \"" + endpoint + "\": expected ipc://PATH or tcp://HOST:PORT");
 }

@@ -153,6 +153,7 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"wait", run_wait},
 	{"create", run_create},
 	{"inspect", run_inspect},
+	{"fleet", run_fleet},
 	{"keygen", run_keygen},
 	{"shutdown", run_shutdown},
 	{"version", run_version},

@@ -67,6 +67,7 @@ handler_result run_wait(command_context const &context);
 handler_result run_add(command_context const &context);
 handler_result run_create(command_context const &context);
 handler_result run_inspect(command_context const &context);
+handler_result run_fleet(command_context const &context);
 handler_result run_keygen(command_context const &context);
 
 } // namespace ezio::ctl

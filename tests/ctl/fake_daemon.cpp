@@ -94,13 +94,13 @@ struct fake_daemon::parts {
 	}
 };
 
-fake_daemon::fake_daemon(script answer, event_source events, bool has_events)
+fake_daemon::fake_daemon(script answer, event_source events, bool has_events, std::string const &endpoint)
 	: m_parts(std::make_unique<parts>())
 {
 	auto &p = *m_parts;
 	p.answer = std::move(answer);
 	p.events = std::move(events);
-	m_endpoint = "ipc://" + p.directory.path("control");
+	m_endpoint = endpoint.empty() ? "ipc://" + p.directory.path("control") : endpoint;
 	if (has_events)
 		p.events_endpoint = "ipc://" + p.directory.path("events");
 	p.context = zmq_ctx_new();

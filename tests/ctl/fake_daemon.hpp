@@ -25,7 +25,9 @@ public:
 	/// Bytes of events to publish, asked for a hundred times a second on the fake's thread; may be empty.
 	using event_source = std::function<std::optional<std::string>()>;
 
-	explicit fake_daemon(script answer, event_source events = {}, bool has_events = true);
+	/// @p endpoint: an ipc endpoint to be at; empty: one of its own.
+	explicit fake_daemon(
+		script answer, event_source events = {}, bool has_events = true, std::string const &endpoint = {});
 	~fake_daemon();
 	fake_daemon(fake_daemon const &) = delete;
 	fake_daemon &operator=(fake_daemon const &) = delete;

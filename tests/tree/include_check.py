@@ -33,7 +33,8 @@ CONFINED = {
     "libcrypto": {"actors/core/piece_digest.cpp", "actors/core/sha_openssl.cpp"},
     "liburing": {"actors/core/io_ring.cpp"},
     "toml++": {"config/toml_tree.cpp"},
-    "ZeroMQ": {"ctl/client.cpp", "ctl/curve.cpp", "daemon/control_socket.cpp", "daemon/zmq_socket.cpp"},
+    "ZeroMQ": {"ctl/client.cpp", "ctl/curve.cpp", "ctl/fleet_client.cpp", "ctl/fleet_link.cpp", "ctl/zmq_socket.cpp",
+               "daemon/control_socket.cpp", "daemon/zmq_socket.cpp"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
