@@ -93,6 +93,7 @@ public:
 	pool_numbers numbers() const;
 	/// Sends everyone his share.
 	void share_out();
+	void set_receiving(bool is_receiving);
 
 	std::vector<std::uint32_t> plan(routes const &all, disk_budget const &budget);
 	result<void> resize(route &one, std::uint32_t count);
@@ -109,6 +110,7 @@ private:
 
 	mutable std::mutex m_mutex; ///< guards what follows and the members of all routes
 	disk_budget m_budget;
+	bool m_is_receiving = true;
 	std::vector<std::weak_ptr<route>> m_routes;
 	std::set<std::uint32_t> m_indexes; ///< in use
 	std::uint64_t m_last_number = 0;
@@ -224,12 +226,24 @@ void partition_pool::shared::share_out()
 	std::uint32_t partitions = 0;
 	for (auto const &one : all)
 		partitions += static_cast<std::uint32_t>(one->members.size());
-	auto const share = share_of(m_budget, static_cast<std::uint32_t>(all.size()), partitions);
+	auto const share = share_of(m_budget, static_cast<std::uint32_t>(all.size()), partitions, m_is_receiving);
 	for (auto const &one : all) {
 		one->dirty().set_ceiling(share.dirty_bytes);
 		for (auto const &partition : one->members)
 			caf::anon_send(partition.actor, limits_atom::value, share.limits);
 	}
+}
+
+void partition_pool::shared::set_receiving(bool is_receiving)
+{
+	{
+		std::lock_guard const lock(m_mutex);
+		if (std::exchange(m_is_receiving, is_receiving) == is_receiving)
+			return;
+		// Reading leaves the reserve alone from here on; the caches follow with their shares.
+		config.arena->set_receiving(is_receiving);
+	}
+	share_out();
 }
 
 disk_budget partition_pool::shared::exchange_budget(disk_budget const &with)
@@ -353,6 +367,11 @@ partition_pool::~partition_pool() = default;
 std::shared_ptr<device_route> partition_pool::route_for(disk_identity const &disk)
 {
 	return m_shared->route_for(m_shared, disk);
+}
+
+void partition_pool::set_receiving(bool is_receiving)
+{
+	m_shared->set_receiving(is_receiving);
 }
 
 partition_change partition_pool::resize(disk_budget const &budget)

@@ -71,6 +71,7 @@ public:
 	~partition_pool() override;
 
 	std::shared_ptr<device_route> route_for(disk_identity const &disk) override;
+	void set_receiving(bool is_receiving) override;
 
 	/// Puts a budget in force that has another number of partitions. Each device divides its pieces anew: new
 	/// jobs wait until every partition of it has finished those before and forgotten its blocks, which takes

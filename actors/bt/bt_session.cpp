@@ -59,6 +59,10 @@ struct torrent_entry {
 	std::vector<lt::tcp::endpoint> named_peers;
 	/// Added as paused, to be resumed when its files are checked: nobody has to see that pause.
 	bool starts_when_checked = false;
+	bool is_source = false; ///< read-only
+	/// May ask peers for something: it has a target of its own that is not known to be complete.
+	bool is_receiving = false;
+	bool awaits_check = false; ///< statuses from before the check are no news
 	payload_total downloaded;
 	payload_total uploaded;
 };
@@ -187,6 +191,8 @@ private:
 	/// Any thread: a fact that is not one of libtorrent's alerts.
 	void report(session_fact fact);
 	void on_disk_error(disk_job const &job);
+	/// Tells the disk side whether room for what peers send is needed.
+	void announce_receiving();
 	/// The torrent that an alert is about; null if it is no longer known. libtorrent's object can outlive the
 	/// removed fact, while a last hash is under way, and its user data would then point nowhere.
 	torrent_entry *entry_of(lt::torrent_handle const &handle) const;
@@ -286,6 +292,14 @@ void bt_session::on_disk_error(disk_job const &job)
 	report(std::move(fact));
 }
 
+void bt_session::announce_receiving()
+{
+	bool const is_any = std::any_of(m_torrents.begin(), m_torrents.end(),
+							[](auto const &t) { return t.second->is_receiving; }) ||
+		std::any_of(m_removing.begin(), m_removing.end(), [](auto const &t) { return t->is_receiving; });
+	m_config.routes->set_receiving(is_any);
+}
+
 std::vector<session_fact> bt_session::collect()
 {
 	std::vector<session_fact> facts;
@@ -305,6 +319,8 @@ std::vector<session_fact> bt_session::collect()
 		m_config.devices->release(fact.info_hash);
 		std::erase_if(m_removing, [&](auto const &entry) { return entry->info_hash == fact.info_hash; });
 	}
+	if (!facts.empty())
+		announce_receiving();
 	return facts;
 }
 
@@ -328,6 +344,7 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 				continue;
 			auto fact = make_fact(fact_kind::status, entry->info_hash);
 			fact.status = to_core(status, *entry);
+			entry->is_receiving = !entry->is_source && (!fact.status.is_complete || entry->awaits_check);
 			facts.push_back(std::move(fact));
 		}
 		return;
@@ -375,6 +392,7 @@ void bt_session::translate(lt::alert const &alert, std::vector<session_fact> &fa
 	} else if (lt::alert_cast<lt::torrent_checked_alert>(&alert) != nullptr) {
 		if (entry->starts_when_checked)
 			entry->handle.resume();
+		entry->awaits_check = false;
 		fact.what = fact_kind::checked;
 	} else if (lt::alert_cast<lt::torrent_resumed_alert>(&alert) != nullptr) {
 		entry->starts_when_checked = false;
@@ -498,13 +516,19 @@ result<added_torrent> bt_session::add(add_request const &request)
 		params.extensions.emplace_back(&lt::create_ut_pex_plugin);
 
 	auto const save_path = params.save_path;
+	entry->is_source = request.is_seed;
+	entry->is_receiving = !entry->is_source;
+	if (entry->is_receiving)
+		m_config.routes->set_receiving(true);
 	entry->handle = m_session->add_torrent(std::move(params), code);
 	if (code) {
 		m_lobby.withdraw(save_path);
 		m_config.devices->release(info_hash);
+		announce_receiving();
 		return make_error(errc::invalid_torrent, "libtorrent refused the torrent: " + code.message());
 	}
 	m_torrents.emplace(info_hash, std::move(entry));
+	announce_receiving();
 	return added;
 }
 
@@ -542,7 +566,10 @@ result<void> bt_session::resume(std::string const &info_hash)
 
 result<void> bt_session::recheck(std::string const &info_hash)
 {
-	return on_torrent(info_hash, [](torrent_entry &entry) {
+	return on_torrent(info_hash, [this](torrent_entry &entry) {
+		entry.is_receiving = !entry.is_source;
+		entry.awaits_check = true;
+		announce_receiving();
 		entry.handle.clear_error();
 		entry.handle.force_recheck();
 	});

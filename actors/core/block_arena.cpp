@@ -168,7 +168,7 @@ block_ref block_arena::allocate(block_purpose purpose)
 	auto const capacity = m_capacity.load(std::memory_order_relaxed);
 	auto const used = m_used.load(std::memory_order_relaxed);
 	auto const limit =
-		purpose == block_purpose::receive ? std::max(capacity, m_settling) : capacity - reserve_of(capacity);
+		purpose == block_purpose::receive ? std::max(capacity, m_settling) : capacity - reserve_blocks();
 	if (used >= limit)
 		return {};
 	std::uint32_t index = 0;
@@ -239,6 +239,11 @@ std::uint32_t block_arena::reserve_of(std::uint32_t capacity_blocks)
 	auto const part =
 		std::max(capacity_blocks / 8, std::min(capacity_blocks / 4, reserve_quarter_max_blocks));
 	return std::min(std::max(part, reserve_min_blocks), capacity_blocks / 2);
+}
+
+std::uint32_t block_arena::idle_reserve_of(std::uint32_t capacity_blocks)
+{
+	return std::min(std::max(capacity_blocks / 16, reserve_min_blocks), capacity_blocks / 2);
 }
 
 void block_arena::prefault(std::uint32_t blocks)

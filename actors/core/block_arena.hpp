@@ -83,11 +83,21 @@ public:
 	std::uint32_t blocks_max() const { return m_blocks_max; }
 	/// Blocks referenced by anyone now.
 	std::uint32_t used_blocks() const { return m_used.load(std::memory_order_relaxed); }
-	/// Blocks kept for receiving.
-	std::uint32_t reserve_blocks() const { return reserve_of(capacity_blocks()); }
+	/// While nothing is received, reading may have all of the reserve but what the first blocks of a transfer
+	/// need until caches have made room. Receiving is what an arena begins with.
+	void set_receiving(bool is_receiving) { m_is_receiving.store(is_receiving, std::memory_order_relaxed); }
+	/// Blocks kept for receiving at this moment.
+	std::uint32_t reserve_blocks() const
+	{
+		auto const capacity = capacity_blocks();
+		return m_is_receiving.load(std::memory_order_relaxed) ? reserve_of(capacity)
+															  : idle_reserve_of(capacity);
+	}
 	/// What an arena of that capacity keeps for receiving: an eighth, but a quarter as long as that is no
 	/// more than 32 MiB; at least 64 blocks, but never more than half of the capacity.
 	static std::uint32_t reserve_of(std::uint32_t capacity_blocks);
+	/// What it keeps while nothing is received: a sixteenth, within the same bounds.
+	static std::uint32_t idle_reserve_of(std::uint32_t capacity_blocks);
 	/// Touches up to @p blocks free blocks so that their first use costs nothing. Slow: call it from a thread
 	/// that may block.
 	void prefault(std::uint32_t blocks);
@@ -107,6 +117,7 @@ private:
 	std::uint32_t m_blocks_max;
 	std::atomic<std::uint32_t> m_capacity;
 	std::atomic<std::uint32_t> m_used{0};
+	std::atomic<bool> m_is_receiving{true};
 	std::uint32_t *m_references; ///< one per block, in the mapping: memory only for blocks once used
 	std::mutex m_mutex;
 	std::vector<std::uint32_t> m_warm; ///< free and backed by memory; guarded by m_mutex

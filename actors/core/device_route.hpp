@@ -38,6 +38,9 @@ public:
 	virtual ~route_source() = default;
 	/// The route of the device, a new one if nobody holds it. Thread-safe.
 	virtual std::shared_ptr<device_route> route_for(disk_identity const &disk) = 0;
+	/// Does any torrent receive, or may it at any moment? Otherwise caches get the room of that too. Say so
+	/// before the first one begins. Thread-safe.
+	virtual void set_receiving(bool is_receiving) = 0;
 };
 
 } // namespace ezio

@@ -35,16 +35,19 @@ std::uint32_t partitions_for(disk_budget const &budget, disk_kind kind, std::uin
 	return std::min(partitions_by_kind(kind, budget.cores), std::max(by_memory, 1u));
 }
 
-budget_share share_of(disk_budget const &budget, std::uint32_t devices, std::uint32_t partitions)
+budget_share share_of(
+	disk_budget const &budget, std::uint32_t devices, std::uint32_t partitions, bool is_receiving)
 {
 	budget_share share;
 	share.limits = budget.limits;
+	auto const capacity = budget.capacity_blocks;
 	// What receiving alone may take is nobody's cache.
-	auto const reserve = block_arena::reserve_of(budget.capacity_blocks);
+	auto const cached = capacity -
+		(is_receiving ? block_arena::reserve_of(capacity) : block_arena::idle_reserve_of(capacity));
 	// Nor is what peers may send while the partitions are busy: full caches would leave no room to the marks
-	// at which peers are told to wait.
-	auto const cached = budget.capacity_blocks - std::min(reserve, budget.capacity_blocks);
-	auto const under_way = std::min<std::uint64_t>(budget.dirty_bytes / block_bytes, cached / 2);
+	// at which peers are told to wait. Where nobody sends, reads under way have room beside the caches.
+	auto const under_way =
+		is_receiving ? std::min<std::uint64_t>(budget.dirty_bytes / block_bytes, cached / 2) : capacity / 16;
 	share.limits.cache_blocks_max =
 		(cached - static_cast<std::uint32_t>(under_way)) / std::max(partitions, 1u);
 	share.dirty_bytes = budget.dirty_bytes / std::max(devices, 1u);

@@ -36,6 +36,10 @@ struct budget_share {
 	engine_limits limits;
 	std::uint64_t dirty_bytes = 0; ///< ceiling of one device
 };
-budget_share share_of(disk_budget const &budget, std::uint32_t devices, std::uint32_t partitions);
+/// @p is_receiving: some torrent receives, or may at any moment. Otherwise the caches also get the room of
+/// what peers may send, but for a sixteenth of the budget, in which reads find room before others are
+/// evicted.
+budget_share share_of(
+	disk_budget const &budget, std::uint32_t devices, std::uint32_t partitions, bool is_receiving = true);
 
 } // namespace ezio

@@ -64,7 +64,7 @@ struct pool_bench {
 
 	caf::actor_system_config system_config;
 	caf::actor_system system{system_config};
-	std::unique_ptr<block_arena> arena = std::move(block_arena::create(256, 256)).value();
+	std::unique_ptr<block_arena> arena = std::move(block_arena::create(2048, 2048)).value();
 	inline_hash_dispatcher hashers;
 	std::vector<disk_partition_actor> born;
 	std::vector<std::string> names;
@@ -147,4 +147,14 @@ TEST_CASE_METHOD(pool_bench, "a change that would be too much for all is as much
 	CHECK(second->router().partitions() == 63);
 	CHECK(third->router().partitions() == 1);
 	CHECK(pool.numbers().partitions.size() == partitions_max);
+}
+
+TEST_CASE_METHOD(pool_bench, "caches have the room of receiving while nothing is received")
+{
+	auto const receiving = arena->reserve_blocks();
+	pool.set_receiving(false);
+	auto const idle = arena->reserve_blocks();
+	CHECK(idle < receiving);
+	pool.set_receiving(true);
+	CHECK(arena->reserve_blocks() == receiving);
 }

@@ -108,6 +108,23 @@ TEST_CASE("receiving may take the last block, reading leaves the reserve")
 	CHECK(arena->used_blocks() == arena->capacity_blocks());
 }
 
+TEST_CASE("while nothing is received reading has most of the reserve, and gives it back")
+{
+	auto const arena = made(1024, 1024);
+	arena->set_receiving(false);
+	CHECK(arena->reserve_blocks() == 64);
+	auto read = all_of(*arena, block_purpose::read);
+	CHECK(read.size() == 1024 - 64);
+	arena->set_receiving(true);
+	CHECK(arena->reserve_blocks() == 256);
+	// The first blocks of a transfer find room before anything is given back.
+	auto received = all_of(*arena, block_purpose::receive);
+	CHECK(received.size() == 64);
+	read.resize(1024 - 256);
+	CHECK_FALSE(arena->allocate(block_purpose::read));
+	CHECK(all_of(*arena, block_purpose::receive).size() == 192);
+}
+
 TEST_CASE("the reserve of a small budget is half of it, so that reads are possible")
 {
 	CHECK(made(256, 256)->reserve_blocks() == 64);

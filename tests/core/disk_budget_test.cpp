@@ -76,6 +76,23 @@ TEST_CASE("caches and what is under way together stay within the budget, however
 	}
 }
 
+TEST_CASE("where nothing is received the caches have all of the budget but a small rest")
+{
+	for (std::uint32_t const cache_mib : {64u, 512u, 4096u}) {
+		for (std::uint32_t const partitions : {1u, 2u, 128u}) {
+			CAPTURE(cache_mib, partitions);
+			auto const budget = budget_of(cache_mib, cache_mib / 4);
+			auto const idle = share_of(budget, 1, partitions, false);
+			auto const caches = std::uint64_t{idle.limits.cache_blocks_max} * partitions;
+			CHECK(caches + partitions > budget.capacity_blocks / 8 * 7);
+			CHECK(caches + budget.capacity_blocks / 16 <=
+				budget.capacity_blocks - block_arena::idle_reserve_of(budget.capacity_blocks));
+			// What is dirty is bound by the same mark from the first block on.
+			CHECK(idle.dirty_bytes == share_of(budget, 1, partitions).dirty_bytes);
+		}
+	}
+}
+
 TEST_CASE("the rest of the limits is everyone's alike")
 {
 	auto budget = budget_of(512, 128);

@@ -21,7 +21,7 @@ def device_read_bytes(device):
 class SeederCache(unittest.TestCase):
     def prepare(self, image_bytes):
         need_root()
-        self.lab = self.enterContext(Lab(3 * image_bytes // MIB))
+        self.lab = self.enterContext(Lab(4 * image_bytes // MIB))
         self.image_bytes = image_bytes
         self.source = self.lab.loop(self.lab.random_image("source", image_bytes))
         self.torrent = self.lab.torrent(self.source, None, "--fs", "raw", "--piece-size", PIECE_BYTES)
@@ -85,10 +85,10 @@ class SeederCache(unittest.TestCase):
 
     def test_a_seeder_with_two_targets_reads_each_byte_of_its_source_once(self):
         self.prepare(3 * CACHE_MIB * MIB)
-        self.assert_read_once(self.fetch_apart(CACHE_MIB * MIB // 4))
+        self.assert_read_once(self.fetch_apart(CACHE_MIB * MIB * 5 // 8))
 
     def test_however_far_apart_two_targets_of_an_image_that_fits_cost_one_read(self):
-        self.prepare(CACHE_MIB * MIB * 3 // 8)
+        self.prepare(CACHE_MIB * MIB * 3 // 4)
         self.assert_read_once(self.transfer(["first", "second"], {"session": {"pex": False}}, is_swarm=False))
 
     def test_two_targets_that_exchange_pieces_cost_no_more_reads_than_uploads(self):
@@ -111,12 +111,32 @@ class SeederCache(unittest.TestCase):
         self.prepare(2 * CACHE_MIB * MIB)
         warm_bytes = self.warm()
         budget = self.seeder.json("stats")["budget"]
-        # Less is left for the source only by what receiving may need.
-        self.assertGreaterEqual(warm_bytes, CACHE_MIB * MIB * 3 // 8, budget)
+        # A seeder receives nothing, so that nearly all of it is for its source.
+        self.assertGreaterEqual(warm_bytes, CACHE_MIB * MIB * 3 // 4, budget)
         self.assertLessEqual(warm_bytes, budget["used_bytes"])
         self.assertLess(budget["used_bytes"], budget["capacity_bytes"])
         # Nothing was read for the sake of being pushed out again.
         self.assertEqual(device_read_bytes(self.source) - self.device_before, warm_bytes)
+
+    def test_a_full_cache_makes_room_when_its_daemon_begins_to_receive(self):
+        self.prepare(2 * CACHE_MIB * MIB)
+        self.assertGreater(self.warm(), CACHE_MIB * MIB * 3 // 4)
+        size = 2 * CACHE_MIB * MIB
+        other = self.lab.loop(self.lab.random_image("other", size))
+        target = self.lab.loop_of("received", size)
+        torrent = self.lab.torrent(other, None, "--fs", "raw")
+        giver = self.lab.daemon("giver")
+        giver.add(torrent, other, "--seed")
+        info_hash = self.seeder.add(torrent, target, "--peer", giver.peer)
+        self.seeder.wait_synced(info_hash)
+        budget = self.seeder.json("stats")["budget"]
+        self.assertEqual(budget["blocks_refused"], 0, budget)
+        assert_covered_equal(torrent, other, target)
+        # All has arrived: the two devices share seven eighths again, of which receiving left a half.
+        source_hash = info_hash_of(self.torrent).hex()
+        self.seeder.ctl("warm", source_hash)
+        row = self.seeder.wait_for(lambda row: not row["warming"], "the warm-up ends", source_hash)
+        self.assertGreater(row["warm_bytes"], CACHE_MIB * MIB * 3 // 8, budget)
 
 
 if __name__ == "__main__":
