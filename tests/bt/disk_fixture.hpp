@@ -77,6 +77,7 @@ public:
 	~adapter_fixture() override;
 
 	fake_disk &device() { return *m_device; }
+	std::shared_ptr<fake_disk> const &device_ptr() const { return m_device; }
 	/// Adds a storage like the first one, on a device of its own. Answers its place.
 	std::size_t add_device(std::string const &path);
 	/// The storages in the order of their coming; 0 is the one that every fixture has.
