@@ -248,10 +248,10 @@ class Lab(contextlib.AbstractContextManager):
                 file.write(os.urandom(min(MIB, size_bytes - position)))
         return path
 
-    def loop(self, image):
+    def loop(self, image, *options):
         """A loop device over an image file."""
         need_root()
-        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True, check=False)
+        done = subprocess.run(["losetup", "--find", "--show", *options, image], capture_output=True, text=True, check=False)
         if done.returncode:
             raise unittest.SkipTest(f"no loop device: {done.stderr.strip()}")
         device = done.stdout.strip()
