@@ -3,6 +3,7 @@
 #include "actors/bt/bt_convert.hpp"
 #include "actors/bt/piece_check.hpp"
 #include "actors/bt/session_settings.hpp"
+#include "actors/bt/swarm_plugin.hpp"
 #include "actors/bt/torrent_file.hpp"
 #include "actors/core/target_rules.hpp"
 
@@ -514,6 +515,13 @@ result<added_torrent> bt_session::add(add_request const &request)
 	params.extensions.emplace_back(&lt::create_smart_ban_plugin);
 	if (m_defaults.has_pex)
 		params.extensions.emplace_back(&lt::create_ut_pex_plugin);
+	swarm_role role;
+	role.pieces = params.ti->num_pieces();
+	role.is_source = request.is_seed;
+	role.tells_peers = m_defaults.has_pex && !params.ti->priv();
+	params.extensions.emplace_back([role](lt::torrent_handle const &torrent, lt::client_data_t) {
+		return make_swarm_plugin(torrent, role);
+	});
 
 	auto const save_path = params.save_path;
 	entry->is_source = request.is_seed;

@@ -124,6 +124,31 @@ class Discovery(unittest.TestCase):
             daemon.ctl("set", "download-limit", "0")
             daemon.wait_synced()
 
+    def test_nodes_told_of_the_source_only_all_find_each_other_and_the_source_directs_them(self):
+        source, torrent = self.make()
+        # The source crawls, and PEX, which says something once a minute, finds the last ones only after that.
+        seeder = self.lab.daemon("seeder", {"session": {"upload-limit": "256KiB/s"}})
+        seeder.add(torrent, source, "--seed")
+        nodes = [self.lab.daemon(f"node{i}") for i in range(5)]
+        for node in nodes:
+            node.add(torrent, self.lab.image(f"image-{node.name}", SIZE), "--peer", seeder.peer)
+
+        def peers_of(node):
+            return node.json("peers")["torrents"][0]["peers"]
+        for node in nodes:
+            wait_until(lambda node=node: len(peers_of(node)) >= len(nodes), f"{node.name} has all the others and the source",
+                       seconds=40)
+        # Each sees no more of the source's pieces than it is to take.
+        for node in nodes:
+            row = next(peer for peer in peers_of(node) if peer["endpoint"] == seeder.peer)
+            self.assertFalse(row["seed"])
+            self.assertLess(row["progress"], 0.9)
+        seeder.ctl("set", "upload-limit", "0")
+        for node in nodes:
+            node.wait_synced()
+            sh("cmp", source, self.lab.folder / f"image-{node.name}")
+        self.assertLess(seeder.torrent()["uploaded_bytes"], 3 * SIZE)
+
     def test_a_tracker(self):
         need("opentracker")
         port = lab.free_port()

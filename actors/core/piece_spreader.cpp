@@ -1,0 +1,269 @@
+#include "actors/core/piece_spreader.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace ezio
+{
+
+piece_spreader::piece_spreader(std::int32_t pieces, std::int32_t first)
+	: m_pieces(static_cast<std::size_t>(std::max(0, pieces))), m_first(pieces > 0 ? first % pieces : 0),
+	  m_is_done(pieces <= 0)
+{
+}
+
+void piece_spreader::join(peer_id peer, bool is_directed)
+{
+	auto &state = m_peers[peer];
+	state.is_directed = is_directed;
+	if (state.had.empty())
+		state.had.resize(m_pieces.size(), false);
+}
+
+void piece_spreader::leave(peer_id peer)
+{
+	auto const found = m_peers.find(peer);
+	if (found == m_peers.end())
+		return;
+	auto state = std::move(found->second);
+	m_peers.erase(found);
+	for (auto &held : state.in_hand)
+		make_late(state, held);
+	if (state.is_source)
+		return;
+	for (std::size_t i = 0; i < state.had.size(); ++i) {
+		if (!state.had[i] || --m_pieces[i].holders != 0)
+			continue;
+		--m_out;
+		wait_again(piece_index(static_cast<std::int32_t>(i)));
+	}
+}
+
+void piece_spreader::has(peer_id peer, piece_index piece)
+{
+	auto *const state = find(peer);
+	if (state == nullptr || !is_valid(piece) || state->is_source)
+		return;
+	auto const index = static_cast<std::size_t>(to_int(piece));
+	if (state->had[index])
+		return;
+	state->had[index] = true;
+	++state->pieces_had;
+	std::erase_if(state->in_hand, [&](given &held) {
+		if (held.piece != piece)
+			return false;
+		if (!held.is_late) {
+			--state->on_time;
+			--m_in_flight;
+			--at(piece).givens;
+		}
+		return true;
+	});
+	if (at(piece).holders++ == 0)
+		came_out(piece);
+}
+
+void piece_spreader::has_all(peer_id peer)
+{
+	auto *const state = find(peer);
+	if (state == nullptr)
+		return;
+	if (state->pieces_had == 0) {
+		state->is_source = true;
+		return;
+	}
+	for (std::size_t i = 0; i < m_pieces.size(); ++i)
+		has(peer, piece_index(static_cast<std::int32_t>(i)));
+}
+
+void piece_spreader::asked(peer_id peer, piece_index piece)
+{
+	auto *const state = find(peer);
+	// A directed peer can only ask for what it was shown.
+	if (state == nullptr || !is_valid(piece) || state->is_directed || at(piece).holders != 0)
+		return;
+	bool const is_in_hand = std::any_of(state->in_hand.begin(), state->in_hand.end(),
+		[piece](given const &held) { return held.piece == piece; });
+	if (!is_in_hand)
+		hand_out(*state, piece);
+}
+
+void piece_spreader::sent(peer_id peer)
+{
+	if (auto *const state = find(peer))
+		state->silent_ticks = 0;
+}
+
+void piece_spreader::tick()
+{
+	m_rate = m_outs_ever - m_outs_at_tick;
+	m_outs_at_tick = m_outs_ever;
+	auto const late_after = late_after_rounds * in_flight_wanted();
+	for (auto &[id, peer] : m_peers) {
+		bool const is_silent = !peer.in_hand.empty() && ++peer.silent_ticks >= silent_ticks_max;
+		for (auto &held : peer.in_hand) {
+			if (is_silent || m_outs_ever - held.outs_before >= late_after)
+				make_late(peer, held);
+		}
+	}
+}
+
+std::vector<piece_spreader::gift> piece_spreader::plan()
+{
+	std::vector<gift> gifts;
+	if (m_is_done)
+		return gifts;
+	auto const directed = static_cast<std::size_t>(std::count_if(m_peers.begin(), m_peers.end(),
+		[](auto const &entry) { return entry.second.is_directed && !entry.second.is_source; }));
+	if (directed == 0)
+		return gifts;
+	auto const wanted = in_flight_wanted();
+	auto const in_hand_max = wanted / directed + 1;
+	while (m_in_flight < wanted) {
+		piece_index piece{};
+		bool const is_waiting = next_waiting(piece);
+		// Nothing waits: what is on its way to a slow peer goes to another as well, as long as the uplink has
+		// room.
+		if (!is_waiting && (m_in_flight >= wanted / 2 || !next_twice(piece)))
+			break;
+		auto const peer = neediest(in_hand_max, piece);
+		if (peer == m_peers.end()) {
+			if (is_waiting)
+				wait_again(piece);
+			break;
+		}
+		hand_out(peer->second, piece);
+		gifts.push_back({peer->first, piece});
+	}
+	return gifts;
+}
+
+piece_spreader::peer_state *piece_spreader::find(peer_id peer)
+{
+	auto const found = m_peers.find(peer);
+	return found == m_peers.end() ? nullptr : &found->second;
+}
+
+bool piece_spreader::is_valid(piece_index piece) const
+{
+	return to_int(piece) >= 0 && static_cast<std::size_t>(to_int(piece)) < m_pieces.size();
+}
+
+void piece_spreader::hand_out(peer_state &peer, piece_index piece)
+{
+	if (peer.in_hand.empty())
+		peer.silent_ticks = 0;
+	peer.in_hand.push_back({piece, m_outs_ever, false});
+	++peer.on_time;
+	++peer.given_ever;
+	++at(piece).givens;
+	++m_in_flight;
+}
+
+void piece_spreader::make_late(peer_state &peer, given &held)
+{
+	if (held.is_late)
+		return;
+	held.is_late = true;
+	--peer.on_time;
+	--m_in_flight;
+	if (--at(held.piece).givens == 0 && at(held.piece).holders == 0)
+		wait_again(held.piece);
+}
+
+void piece_spreader::came_out(piece_index piece)
+{
+	++m_out;
+	++m_outs_ever;
+	if (m_out == m_pieces.size())
+		m_is_done = true;
+	// Whom it was also given to gets it from anyone now, and does not hold the uplink's place any more.
+	for (auto &[id, peer] : m_peers) {
+		std::erase_if(peer.in_hand, [&](given &held) {
+			if (held.piece != piece)
+				return false;
+			if (!held.is_late) {
+				--peer.on_time;
+				--m_in_flight;
+				--at(piece).givens;
+			}
+			return true;
+		});
+	}
+}
+
+void piece_spreader::wait_again(piece_index piece)
+{
+	if (at(piece).is_queued)
+		return;
+	// Those that were never taken in order still wait there.
+	auto const count = static_cast<std::int32_t>(m_pieces.size());
+	if ((to_int(piece) - m_first + count) % count >= m_taken)
+		return;
+	at(piece).is_queued = true;
+	m_again.push_back(piece);
+}
+
+bool piece_spreader::next_waiting(piece_index &piece)
+{
+	while (!m_again.empty()) {
+		piece = m_again.front();
+		m_again.pop_front();
+		at(piece).is_queued = false;
+		if (at(piece).holders == 0 && at(piece).givens == 0)
+			return true;
+	}
+	auto const count = static_cast<std::int32_t>(m_pieces.size());
+	while (m_taken < count) {
+		piece = piece_index((m_first + m_taken++) % count);
+		if (at(piece).holders == 0 && at(piece).givens == 0)
+			return true;
+	}
+	return false;
+}
+
+bool piece_spreader::next_twice(piece_index &piece)
+{
+	given const *oldest = nullptr;
+	for (auto const &[id, peer] : m_peers) {
+		for (auto const &held : peer.in_hand) {
+			if (at(held.piece).givens == 1 && !held.is_late &&
+				(oldest == nullptr || held.outs_before < oldest->outs_before))
+				oldest = &held;
+		}
+	}
+	if (oldest == nullptr)
+		return false;
+	piece = oldest->piece;
+	return true;
+}
+
+std::size_t piece_spreader::in_flight_wanted() const
+{
+	return std::max(in_flight_min, m_rate / 2);
+}
+
+std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_spreader::neediest(
+	std::size_t in_hand_max, piece_index piece)
+{
+	auto best = m_peers.end();
+	// Those that brought all they were given come first; one that lags behind gets a piece at a time.
+	auto const rank = [](peer_state const &peer) {
+		return std::tuple(peer.on_time != peer.in_hand.size(), peer.on_time, peer.given_ever);
+	};
+	for (auto entry = m_peers.begin(); entry != m_peers.end(); ++entry) {
+		auto const &peer = entry->second;
+		bool const lags = peer.on_time != peer.in_hand.size();
+		if (!peer.is_directed || peer.is_source || peer.on_time >= (lags ? 1 : in_hand_max) ||
+			peer.pieces_had == m_pieces.size())
+			continue;
+		if (std::any_of(peer.in_hand.begin(), peer.in_hand.end(),
+				[piece](given const &held) { return held.piece == piece; }))
+			continue;
+		if (best == m_peers.end() || rank(peer) < rank(best->second))
+			best = entry;
+	}
+	return best;
+}
+
+} // namespace ezio

@@ -1,0 +1,114 @@
+#pragma once
+
+#include "actors/core/units.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+namespace ezio
+{
+
+/// Decides which peer a source shows which piece, so that each piece leaves the source once before any leaves
+/// it twice: the source's uplink is what a swarm that begins together waits for. Peers pass the pieces on
+/// between themselves.
+///
+/// A piece is waiting, given to a peer, or out (a peer that is no source has it). Waiting pieces are given in
+/// order, from a starting point of the source's own, to the peer with the fewest in hand. It only advises:
+/// pieces of peers that leave, hang or lag behind are given again, and once all are out it has no more to
+/// say. Not thread-safe: network thread only.
+class piece_spreader
+{
+public:
+	using peer_id = std::uint64_t;
+
+	/// A piece that a peer may be shown now.
+	struct gift {
+		peer_id peer = 0;
+		piece_index piece{};
+		friend bool operator==(gift const &, gift const &) = default;
+	};
+
+	/// Pieces that are on their way at once, at the least: enough to keep the uplink busy, few enough that
+	/// each arrives soon and can be passed on.
+	static constexpr std::size_t in_flight_min = 16;
+	/// A piece is late when this many times as many pieces as are on their way came out after it was given.
+	static constexpr std::size_t late_after_rounds = 3;
+	/// A peer that was sent nothing for so many ticks hangs; its pieces are given again.
+	static constexpr int silent_ticks_max = 5;
+
+	/// first: where to begin; sources of one swarm should begin at different places.
+	piece_spreader(std::int32_t pieces, std::int32_t first);
+
+	/// A peer takes part. One that is not directed sees all pieces anyway; what it has and asks for counts.
+	void join(peer_id peer, bool is_directed);
+	void leave(peer_id peer);
+	/// The peer has a piece; indices out of range are ignored, as peers can send any.
+	void has(peer_id peer, piece_index piece);
+	/// The peer has all pieces. One that never had fewer is another source: its pieces are not out.
+	void has_all(peer_id peer);
+	/// The peer asked for a block of a piece.
+	void asked(peer_id peer, piece_index piece);
+	/// Payload was sent to the peer.
+	void sent(peer_id peer);
+	/// Once a second.
+	void tick();
+
+	/// What to show to whom, from now on. To be called after any of the above.
+	std::vector<gift> plan();
+
+	/// Is every piece out? Stays true, whatever peers do then.
+	bool is_done() const { return m_is_done; }
+	std::size_t out_count() const { return m_out; }
+	std::size_t in_flight() const { return m_in_flight; }
+
+private:
+	struct piece_state {
+		std::uint32_t holders = 0; ///< peers that have it, sources apart
+		std::uint32_t givens = 0;  ///< peers that it is on its way to and that are not late
+		bool is_queued = false;    ///< in m_again
+	};
+	struct given {
+		piece_index piece{};
+		std::size_t outs_before = 0; ///< pieces that had come out when it was given
+		bool is_late = false;        ///< no longer counted as on its way
+	};
+	struct peer_state {
+		bool is_directed = false;
+		bool is_source = false;
+		std::size_t pieces_had = 0;
+		std::vector<bool> had;
+		std::vector<given> in_hand;
+		std::size_t on_time = 0; ///< of those in hand, how many are not late
+		std::uint64_t given_ever = 0;
+		int silent_ticks = 0;
+	};
+
+	peer_state *find(peer_id peer);
+	bool is_valid(piece_index piece) const;
+	piece_state &at(piece_index piece) { return m_pieces[static_cast<std::size_t>(to_int(piece))]; }
+	void hand_out(peer_state &peer, piece_index piece);
+	void make_late(peer_state &peer, given &held);
+	void came_out(piece_index piece);
+	void wait_again(piece_index piece);
+	/// The next waiting piece, or one that could be on its way twice; false if there is none.
+	bool next_waiting(piece_index &piece);
+	bool next_twice(piece_index &piece);
+	std::size_t in_flight_wanted() const;
+	std::map<peer_id, peer_state>::iterator neediest(std::size_t in_hand_max, piece_index piece);
+
+	std::vector<piece_state> m_pieces;
+	std::map<peer_id, peer_state> m_peers;
+	std::deque<piece_index> m_again; ///< waiting once more, before all others
+	std::int32_t m_first = 0;
+	std::int32_t m_taken = 0; ///< how many were taken in order, from m_first on
+	std::size_t m_out = 0;
+	std::size_t m_outs_ever = 0;
+	std::size_t m_outs_at_tick = 0;
+	std::size_t m_rate = 0; ///< pieces that came out in the last second
+	std::size_t m_in_flight = 0;
+	bool m_is_done = false;
+};
+
+} // namespace ezio

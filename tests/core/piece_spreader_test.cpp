@@ -1,0 +1,300 @@
+#include "actors/core/piece_spreader.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+using namespace ezio;
+
+namespace
+{
+
+using gift = piece_spreader::gift;
+
+/// All directed peers from 1 to count.
+piece_spreader with_peers(std::int32_t pieces, std::uint64_t count, std::int32_t first = 0)
+{
+	piece_spreader spreader(pieces, first);
+	for (std::uint64_t peer = 1; peer <= count; ++peer)
+		spreader.join(peer, true);
+	return spreader;
+}
+
+std::multiset<std::int32_t> pieces_of(std::vector<gift> const &gifts)
+{
+	std::multiset<std::int32_t> pieces;
+	for (auto const &one : gifts)
+		pieces.insert(to_int(one.piece));
+	return pieces;
+}
+
+std::map<std::uint64_t, int> count_by_peer(std::vector<gift> const &gifts)
+{
+	std::map<std::uint64_t, int> counts;
+	for (auto const &one : gifts)
+		++counts[one.peer];
+	return counts;
+}
+
+} // namespace
+
+TEST_CASE("each piece is given to one peer, as many as are to be on their way, evenly")
+{
+	auto spreader = with_peers(100, 4);
+	auto const gifts = spreader.plan();
+	REQUIRE(gifts.size() == piece_spreader::in_flight_min);
+	auto const pieces = pieces_of(gifts);
+	CHECK(std::set<std::int32_t>(pieces.begin(), pieces.end()).size() == gifts.size());
+	for (auto const &[peer, count] : count_by_peer(gifts))
+		CHECK(count == static_cast<int>(piece_spreader::in_flight_min / 4));
+	CHECK(spreader.plan().empty());
+}
+
+TEST_CASE("pieces are given in order, from the first to the one before it")
+{
+	auto spreader = with_peers(20, 2, 15);
+	auto const gifts = spreader.plan();
+	REQUIRE(gifts.size() == 16);
+	for (int i = 0; i < 16; ++i)
+		CHECK(to_int(gifts[static_cast<std::size_t>(i)].piece) == (15 + i) % 20);
+}
+
+TEST_CASE("a piece that came out makes room for the next, which goes to whom has least in hand")
+{
+	auto spreader = with_peers(100, 4);
+	auto const gifts = spreader.plan();
+	spreader.has(gifts[5].peer, gifts[5].piece);
+	auto const more = spreader.plan();
+	REQUIRE(more.size() == 1);
+	CHECK(more[0].peer == gifts[5].peer);
+	CHECK(to_int(more[0].piece) == static_cast<int>(piece_spreader::in_flight_min));
+}
+
+TEST_CASE("more peers than pieces on their way take turns")
+{
+	auto spreader = with_peers(1000, 64);
+	std::map<std::uint64_t, int> given;
+	auto gifts = spreader.plan();
+	while (!gifts.empty()) {
+		for (auto const &one : gifts)
+			++given[one.peer];
+		auto const waiting = std::exchange(gifts, {});
+		for (auto const &one : waiting) {
+			spreader.has(one.peer, one.piece);
+			for (auto const &next : spreader.plan())
+				gifts.push_back(next);
+		}
+	}
+	CHECK(spreader.is_done());
+	CHECK(given.size() == 64);
+	for (auto const &[peer, count] : given)
+		CHECK((count == 15 || count == 16));
+}
+
+TEST_CASE("pieces of a peer that leaves are given to others: those it had alone and those on their way")
+{
+	auto spreader = with_peers(100, 2);
+	auto const gifts = spreader.plan();
+	std::set<std::int32_t> lost;
+	for (auto const &one : gifts) {
+		if (one.peer == 1)
+			lost.insert(to_int(one.piece));
+	}
+	spreader.has(1, piece_index(*lost.begin()));
+	spreader.leave(1);
+	CHECK(spreader.out_count() == 0);
+	std::set<std::int32_t> again;
+	for (auto const &one : spreader.plan()) {
+		CHECK(one.peer == 2);
+		again.insert(to_int(one.piece));
+	}
+	CHECK(std::includes(again.begin(), again.end(), lost.begin(), lost.end()));
+}
+
+TEST_CASE("a piece that another peer has too is not lost with the first")
+{
+	auto spreader = with_peers(100, 3);
+	auto const gifts = spreader.plan();
+	spreader.has(1, piece_index(90));
+	spreader.has(2, piece_index(90));
+	spreader.leave(1);
+	CHECK(spreader.out_count() == 1);
+	spreader.leave(2);
+	CHECK(spreader.out_count() == 0);
+}
+
+TEST_CASE("a peer to which nothing goes loses what it was given, and one that is served does not")
+{
+	auto spreader = with_peers(100, 2);
+	auto const gifts = spreader.plan();
+	for (int i = 0; i + 1 < piece_spreader::silent_ticks_max; ++i) {
+		spreader.sent(2);
+		spreader.tick();
+	}
+	CHECK(spreader.plan().empty());
+	spreader.sent(2);
+	spreader.tick();
+	auto const more = spreader.plan();
+	REQUIRE_FALSE(more.empty());
+	std::multiset<std::int32_t> of_first;
+	for (auto const &one : gifts) {
+		if (one.peer == 1)
+			of_first.insert(to_int(one.piece));
+	}
+	for (auto const &one : more)
+		CHECK(one.peer == 2);
+	CHECK(of_first.count(to_int(more[0].piece)) == 1);
+}
+
+TEST_CASE("a peer that is served but lags many rounds behind loses what it was given")
+{
+	auto spreader = with_peers(1000, 4);
+	auto gifts = spreader.plan();
+	std::set<std::int32_t> slow;
+	for (auto const &one : gifts) {
+		if (one.peer == 4)
+			slow.insert(to_int(one.piece));
+	}
+	std::set<std::int32_t> regained;
+	for (int round = 0; round < 30; ++round) {
+		auto const now = std::exchange(gifts, {});
+		for (auto const &one : now) {
+			if (one.peer != 4)
+				spreader.has(one.peer, one.piece);
+			else
+				spreader.sent(4);
+		}
+		spreader.tick();
+		for (auto const &one : spreader.plan()) {
+			gifts.push_back(one);
+			if (one.peer != 4 && slow.count(to_int(one.piece)) == 1)
+				regained.insert(to_int(one.piece));
+		}
+	}
+	CHECK(regained == slow);
+}
+
+TEST_CASE("when nothing waits any more, what is on its way to one goes to another as well")
+{
+	auto spreader = with_peers(4, 2);
+	auto const gifts = spreader.plan();
+	// Four on their way, which is less than half of what the uplink has room for: each goes to both.
+	CHECK(gifts.size() == 8);
+	CHECK(pieces_of(gifts).count(0) == 2);
+	for (int i = 0; i < 4; ++i)
+		spreader.has(1, piece_index(i));
+	CHECK(spreader.is_done());
+	CHECK(spreader.in_flight() == 0);
+	CHECK(spreader.plan().empty());
+}
+
+TEST_CASE("a peer that sees everything is given nothing, and what it asks for is left to it")
+{
+	piece_spreader spreader(100, 0);
+	spreader.join(1, false);
+	CHECK(spreader.plan().empty());
+	spreader.asked(1, piece_index(0));
+	spreader.asked(1, piece_index(0));
+	CHECK(spreader.in_flight() == 1);
+	spreader.join(2, true);
+	auto const gifts = spreader.plan();
+	CHECK(gifts.size() == piece_spreader::in_flight_min - 1);
+	CHECK(pieces_of(gifts).count(0) == 0);
+}
+
+TEST_CASE("another source is no holder, and a node that becomes complete is")
+{
+	auto spreader = with_peers(10, 2);
+	spreader.has_all(1);
+	CHECK(spreader.out_count() == 0);
+	spreader.has(2, piece_index(3));
+	CHECK(spreader.out_count() == 1);
+	spreader.has_all(2);
+	CHECK(spreader.is_done());
+}
+
+TEST_CASE("what peers send out of range, twice, or after they left is ignored")
+{
+	auto spreader = with_peers(10, 1);
+	spreader.has(1, piece_index(10));
+	spreader.has(1, piece_index(-1));
+	spreader.asked(1, piece_index(1 << 30));
+	spreader.has(1, piece_index(3));
+	spreader.has(1, piece_index(3));
+	CHECK(spreader.out_count() == 1);
+	spreader.leave(1);
+	spreader.leave(1);
+	spreader.has(1, piece_index(4));
+	spreader.has_all(7);
+	spreader.sent(7);
+	CHECK(spreader.out_count() == 0);
+	CHECK(piece_spreader(0, 0).is_done());
+}
+
+TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what it is given")
+{
+	auto const seed = Catch::rngSeed();
+	CAPTURE(seed);
+	std::mt19937 random(seed);
+	for (int round = 0; round < 50; ++round) {
+		auto const pieces = static_cast<std::int32_t>(1 + random() % 200);
+		piece_spreader spreader(pieces, static_cast<std::int32_t>(random() % 200));
+		spreader.join(1, true);
+		std::set<std::int32_t> shown;
+		std::uint64_t last = 1;
+		for (int step = 0; step < 1000 && !spreader.is_done(); ++step) {
+			auto const peer = 2 + random() % last;
+			auto const piece = piece_index(static_cast<std::int32_t>(random() % 210) - 5);
+			switch (random() % 8) {
+			case 0:
+				spreader.join(++last + 1, random() % 2 == 0);
+				break;
+			case 1:
+				spreader.leave(peer);
+				break;
+			case 2:
+				spreader.asked(peer, piece);
+				break;
+			case 3:
+				spreader.has(peer, piece);
+				break;
+			case 4:
+				spreader.sent(peer);
+				break;
+			case 5:
+				spreader.tick();
+				break;
+			default:
+				if (!shown.empty()) {
+					spreader.sent(1);
+					spreader.has(1, piece_index(*shown.begin()));
+					shown.erase(shown.begin());
+				}
+			}
+			for (auto const &one : spreader.plan()) {
+				REQUIRE(to_int(one.piece) >= 0);
+				REQUIRE(to_int(one.piece) < pieces);
+				if (one.peer == 1)
+					shown.insert(to_int(one.piece));
+			}
+			REQUIRE(spreader.out_count() <= static_cast<std::size_t>(pieces));
+		}
+		// Then all others hang.
+		for (int second = 0; second < 1000 && !spreader.is_done(); ++second) {
+			spreader.tick();
+			for (auto const &one : spreader.plan()) {
+				if (one.peer == 1)
+					shown.insert(to_int(one.piece));
+			}
+			for (auto const piece : std::exchange(shown, {})) {
+				spreader.sent(1);
+				spreader.has(1, piece_index(piece));
+			}
+		}
+		CAPTURE(pieces, spreader.out_count(), spreader.in_flight());
+		REQUIRE(spreader.is_done());
+	}
+}
