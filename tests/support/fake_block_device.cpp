@@ -159,6 +159,8 @@ result<void> fake_disk::write(std::span<write_buffer const> buffers, std::uint64
 	if (offset_bytes > m_content.size() || length > m_content.size() - offset_bytes)
 		return make_io_error("pwritev", m_path, offset_bytes, length, ENOSPC);
 
+	if (f && f->what == fault::kind::lose)
+		return {};
 	unsynced_write written{offset_bytes, {}};
 	for (auto const &buffer : buffers)
 		written.bytes.insert(written.bytes.end(), buffer.data, buffer.data + buffer.size_bytes);
@@ -181,7 +183,7 @@ result<void> fake_disk::flush()
 	auto const f = m_faults->next(device_call::flush);
 	std::lock_guard const lock(m_mutex);
 	m_operations.push_back({device_call::flush, 0, 0, 0});
-	if (f) {
+	if (f && f->what != fault::kind::lose && f->what != fault::kind::flip_bit) {
 		auto e = make_error(errc::io_error, fault_mark);
 		e.operation = "fdatasync";
 		e.device = m_path;

@@ -20,6 +20,7 @@ struct fault {
 		end,      ///< the transfer ends after bytes, as at the end of a device: unexpected_end
 		torn,     ///< a write leaves its first bytes on the device and then fails with os_errno
 		flip_bit, ///< the call succeeds, but one bit of what it moved is wrong
+		lose,     ///< a write succeeds and leaves nothing; other calls are as ever
 	};
 	kind what = kind::fail;
 	int os_errno = 5; // EIO
