@@ -1,18 +1,24 @@
 """Campaigns of devices that fail, lie, hang, shrink or lose their power."""
+import hashlib
 import json
 import os
+import re
+import subprocess
 import time
+import unittest
 
 from campaign import (MIB, PIECE, Lab, Swarm, campaign, gone_on, has_whole_story, is_right, kept_pieces, settled,
                       wrong_pieces)
 from faulty_disk import EIO, ENOSPC, FaultyDisk
-from lab import need, need_root, sh
+from lab import BIN, need, need_root, sh
 
 SIZE = 8 * MIB
 #: Small writes, so that there are many to choose from.
 MANY_WRITES = {"disk": {"coalesce-size": 64, "sync-size": 2, "sync-interval": 0}}
 #: Writes and flushes of one transfer of SIZE with these settings, about.
 WRITES, FLUSHES = 70, 5
+#: Of a sweep, which takes a run for each call.
+SWEPT = 4 * MIB
 
 
 def target_of(laboratory, swarm, device, settings, *options):
@@ -76,6 +82,54 @@ def flush_error(ctx, only):
         for rng in ctx.each_run(only):
             with ctx.guarded("not completed"):
                 one_error(ctx, rng, swarm, lambda disk, rng=rng: disk.fail_flush(rng.randrange(FLUSHES)))
+
+
+@campaign("sweep", fault="call 0, 1, 2 ... of reads, writes and flushes fails, each once, until none does: through add, download, verify, resume, "
+                         "stop",
+          promise="each is an error with its story or costs nothing; after `resume` all is right and verified, and the stop is clean",
+          unit="failed calls", full=1000, smoke=6,
+          never=("false finished", "false verified", "wrong bytes", "error without its story", "daemon died", "not completed"))
+def sweep(ctx, only):
+    kinds = ("read", "write", "flush")
+    with Swarm(SWEPT) as swarm:
+        call, left = 0, set(kinds)
+        while left and ctx.done < ctx.units and not ctx.failures:
+            for kind in [kind for kind in kinds if kind in left]:
+                if only in (None, ctx.runs):
+                    with ctx.guarded("not completed"):
+                        if not one_of_sweep(ctx, swarm, kind, call):
+                            left.remove(kind)
+                            ctx.seen[f"calls of {kind} swept"] = call
+                ctx.runs += 1
+            call += 1
+            if only is not None and ctx.runs > only:
+                break
+
+
+def one_of_sweep(ctx, swarm, kind, call):
+    """Whether there was such a call to fail."""
+    with Lab() as laboratory:
+        disk = FaultyDisk(laboratory, "disk", SWEPT, call)
+        {"read": disk.fail_read, "write": disk.fail_write, "flush": disk.fail_flush}[kind](call)
+        daemon = target_of(laboratory, swarm, disk.device, {"disk": {"coalesce-size": 256, "sync-size": 1, "sync-interval": 0}})
+        row = settled(daemon)
+        ctx.never("false finished", row["synced"] and disk.durable_bytes() != swarm.bytes)
+        if row["synced"]:
+            daemon.ctl("verify", "all")
+            row = daemon.wait_for(lambda row: row["verified"] or row["state"] == "error", "verified or in error")
+            ctx.never("false verified", row["verified"] and disk.bytes_now() != swarm.bytes)
+        if row["state"] == "error":
+            ctx.seen["stopped in error"] += 1
+            ctx.never("error without its story", not has_whole_story(row["error"], disk.device), json.dumps(row["error"]))
+            goes_on_when_mended(ctx, swarm, disk, daemon)
+            daemon.ctl("verify", "all")
+            daemon.wait_for(lambda row: row["verified"], "verified after resume")
+        played = disk.played
+        ctx.never("daemon died", daemon.stop() != 0 and played == disk.played, daemon.log_text())
+        ctx.never("wrong bytes", disk.durable_bytes() != swarm.bytes and played == disk.played)
+        ctx.seen["failed at the stop"] += disk.played - played
+        ctx.done += disk.played
+        return disk.played > 0
 
 
 @campaign("lost-write", fault="one write is answered with success and leaves nothing: the device lies",
@@ -311,3 +365,27 @@ def full_file_system(ctx, only):
                 ctx.never("wrong bytes", not is_right(swarm, image))
 
 
+
+
+@campaign("in-process", fault="one write or flush fails, ends short, is torn, lost or spoilt by a bit, at random, on a fake device below one partition; then "
+                              "a power cut",
+          promise="what a sync called durable survives; what was lost or spoilt without a word is found by hashing the device",
+          unit="faults", full=12000, smoke=1000, never=("false finished", "false verified", "not completed"))
+def in_process(ctx, only):
+    program = BIN.parent / "tests" / "core" / "core_test"
+    if not program.exists():
+        raise unittest.SkipTest(f"there is no {program}")
+    number = int.from_bytes(hashlib.sha256(str(ctx.seed).encode()).digest()[:4], "big")
+    # Eight kinds of fault; about six in ten hit a call.
+    done = subprocess.run([program, "[chance]"], capture_output=True, text=True, check=False,
+                          env=dict(os.environ, EZIO_TEST_SEED=str(number), EZIO_FAULT_RUNS=str(ctx.units // 5)))
+    ctx.runs = 8 * (ctx.units // 5)
+    for line in re.findall(r"^played .*", done.stdout, re.MULTILINE):
+        words = line.split()
+        counted = dict(zip(words[::2], map(int, words[1::2])))
+        ctx.done += counted["played"]
+        ctx.seen["told by the sync"] += counted["failed"]
+        ctx.seen["lied and found"] += counted["lied"]
+        for what in ("false-finished", "false-verified"):
+            ctx.bad[what.replace("-", " ")] += counted[what]
+    ctx.never("not completed", done.returncode != 0 or not ctx.done, done.stdout[-2000:])

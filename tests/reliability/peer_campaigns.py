@@ -4,6 +4,7 @@ import time
 
 from campaign import MIB, PIECE, Lab, Swarm, campaign, is_right
 from hostile_peers import KINDS, HostilePeer
+from hostile_torrents import hostile
 
 SIZE = 8 * MIB
 #: Beside cache-size: what the daemon needs for itself and its connections.
@@ -49,3 +50,29 @@ def play_peers(ctx, rng, swarm, laboratory):
         ctx.never("too much memory", peak > 64 * MIB + MEMORY, f"{each.name}: {peak / MIB:.0f} MiB")
         ctx.never("daemon died", each.stop() != 0, each.log_text())
     ctx.never("wrong bytes", not is_right(swarm, image))
+
+
+@campaign("hostile-torrents", fault="torrent files that are truncated, nested, huge, negative, overlapping, beyond 2^63, of paths and escapes",
+          promise="refused before the first write, exit status 2 or 3, one clear line",
+          unit="torrents", full=len(list(hostile())), smoke=len(list(hostile())),
+          never=("taken", "other exit status", "more than a line", "target touched", "daemon died"))
+def hostile_torrents(ctx, only):
+    with Lab() as laboratory:
+        daemon = laboratory.daemon("target")
+        image = laboratory.random_image("image", 4 * MIB)
+        before = image.read_bytes()
+        for number, (what, content) in enumerate(hostile()):
+            if only not in (None, number):
+                continue
+            ctx.runs = number + 1
+            torrent = laboratory.folder / "hostile.torrent"
+            torrent.write_bytes(content)
+            answer = daemon.ctl("add", torrent, image, check=False)
+            ctx.done += 1
+            ctx.never("taken", answer.returncode == 0 or daemon.torrents_now(), what)
+            ctx.never("other exit status", answer.returncode not in (2, 3), f"{what}: {answer.returncode}: {answer.stderr}")
+            lines = answer.stderr.splitlines()
+            ctx.never("more than a line", len(lines) != 1 or not lines[0].isprintable(), f"{what}: {answer.stderr!r}")
+            ctx.seen[f"exit status {answer.returncode}"] += 1
+        ctx.never("target touched", image.read_bytes() != before)
+        ctx.never("daemon died", daemon.stop() != 0, daemon.log_text())

@@ -68,12 +68,12 @@ def main():
         if name not in campaign.CAMPAIGNS:
             parser.error(f"there is no campaign {name}: {', '.join(campaign.CAMPAIGNS)}")
     seed = arguments.seed or str(random.SystemRandom().randrange(10**9))
-    results = []
+    results, tree = [], commit()
     for name in arguments.names or campaign.CAMPAIGNS:
         chosen = campaign.CAMPAIGNS[name]
         units = arguments.runs or (chosen.smoke if arguments.smoke else chosen.full)
         if result := play(chosen, units, seed, arguments.only):
-            result["commit"] = commit()
+            result["commit"] = tree
             results.append(result)
             if arguments.json:
                 arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

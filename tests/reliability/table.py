@@ -1,6 +1,7 @@
 """The table of docs/reliability.md, made of docs/reliability.json and the list of campaigns.
 
-    tests/reliability/table.py --check     # compares them, as CTest does
+    tests/reliability/table.py --check           # compares them, as CTest does
+    tests/reliability/table.py --write [FILE]    # writes the table, with the results of run.py --json FILE
 """
 import json
 import pathlib
@@ -73,8 +74,8 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "reliability")]
     if sys.argv[1:] == ["--check"]:
         check()
-    elif sys.argv[1:] == ["--write"]:
+    elif sys.argv[1:2] == ["--write"]:
         import run  # noqa: F401
-        update([])
+        update([result for name in sys.argv[2:] for result in json.loads(pathlib.Path(name).read_text(encoding="utf-8"))])
     else:
         sys.exit(__doc__)
