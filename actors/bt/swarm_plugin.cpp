@@ -208,7 +208,7 @@ void swarm_plugin::direct()
 			peer->open();
 		return;
 	}
-	for (auto const &gift : m_spreader->plan()) {
+	for (auto const &gift : m_spreader->plan(monotonic_clock::now())) {
 		auto const found = m_peers.find(gift.peer);
 		if (found != m_peers.end())
 			found->second->show(gift.piece);
@@ -294,7 +294,7 @@ bool swarm_peer::on_extended(int length, int number, lt::span<char const> body)
 bool swarm_peer::on_have(lt::piece_index_t piece)
 {
 	if (auto *const spreader = m_swarm->spreader()) {
-		spreader->has(m_id, piece_index(static_cast<int>(piece)));
+		spreader->has(m_id, piece_index(static_cast<int>(piece)), monotonic_clock::now());
 		m_swarm->direct();
 	}
 	return false;
@@ -304,10 +304,10 @@ bool swarm_peer::on_bitfield(lt::bitfield const &pieces)
 {
 	if (auto *const spreader = m_swarm->spreader()) {
 		if (pieces.all_set())
-			spreader->has_all(m_id);
+			spreader->has_all(m_id, monotonic_clock::now());
 		for (int i = 0; i < pieces.size() && !pieces.all_set(); ++i) {
 			if (pieces[i])
-				spreader->has(m_id, piece_index(i));
+				spreader->has(m_id, piece_index(i), monotonic_clock::now());
 		}
 		m_swarm->direct();
 	}
@@ -317,7 +317,7 @@ bool swarm_peer::on_bitfield(lt::bitfield const &pieces)
 bool swarm_peer::on_have_all()
 {
 	if (auto *const spreader = m_swarm->spreader()) {
-		spreader->has_all(m_id);
+		spreader->has_all(m_id, monotonic_clock::now());
 		m_swarm->direct();
 	}
 	return hides_bitfield();
@@ -326,7 +326,7 @@ bool swarm_peer::on_have_all()
 bool swarm_peer::on_request(lt::peer_request const &request)
 {
 	if (auto *const spreader = m_swarm->spreader())
-		spreader->asked(m_id, piece_index(static_cast<int>(request.piece)));
+		spreader->asked(m_id, piece_index(static_cast<int>(request.piece)), monotonic_clock::now());
 	return false;
 }
 

@@ -39,7 +39,7 @@ void piece_spreader::leave(peer_id peer)
 	}
 }
 
-void piece_spreader::has(peer_id peer, piece_index piece)
+void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 {
 	auto *const state = find(peer);
 	if (state == nullptr || !is_valid(piece) || state->is_source)
@@ -49,21 +49,17 @@ void piece_spreader::has(peer_id peer, piece_index piece)
 		return;
 	state->had[index] = true;
 	++state->pieces_had;
-	std::erase_if(state->in_hand, [&](given &held) {
-		if (held.piece != piece)
-			return false;
-		if (!held.is_late) {
-			--state->on_time;
-			--m_in_flight;
-			--at(piece).givens;
-		}
-		return true;
-	});
+	auto const held = std::find_if(state->in_hand.begin(), state->in_hand.end(),
+		[piece](given const &one) { return one.piece == piece; });
+	// Slow start, as TCP's: a window that was full and still brought the piece out soon is too small.
+	if (held != state->in_hand.end() && now - held->since < quick && m_in_flight >= in_flight_wanted())
+		m_window = std::min(in_flight_max, m_window + 1);
+	take_back(*state, piece);
 	if (at(piece).holders++ == 0)
 		came_out(piece);
 }
 
-void piece_spreader::has_all(peer_id peer)
+void piece_spreader::has_all(peer_id peer, monotonic_time now)
 {
 	auto *const state = find(peer);
 	if (state == nullptr)
@@ -73,10 +69,10 @@ void piece_spreader::has_all(peer_id peer)
 		return;
 	}
 	for (std::size_t i = 0; i < m_pieces.size(); ++i)
-		has(peer, piece_index(static_cast<std::int32_t>(i)));
+		has(peer, piece_index(static_cast<std::int32_t>(i)), now);
 }
 
-void piece_spreader::asked(peer_id peer, piece_index piece)
+void piece_spreader::asked(peer_id peer, piece_index piece, monotonic_time now)
 {
 	auto *const state = find(peer);
 	// A directed peer can only ask for what it was shown.
@@ -85,7 +81,7 @@ void piece_spreader::asked(peer_id peer, piece_index piece)
 	bool const is_in_hand = std::any_of(state->in_hand.begin(), state->in_hand.end(),
 		[piece](given const &held) { return held.piece == piece; });
 	if (!is_in_hand)
-		hand_out(*state, piece);
+		hand_out(*state, piece, now);
 }
 
 void piece_spreader::sent(peer_id peer)
@@ -98,6 +94,7 @@ void piece_spreader::tick()
 {
 	m_rate = m_outs_ever - m_outs_at_tick;
 	m_outs_at_tick = m_outs_ever;
+	m_window = std::clamp(m_window, in_flight_min, std::max(in_flight_min, m_rate));
 	auto const late_after = late_after_rounds * in_flight_wanted();
 	for (auto &[id, peer] : m_peers) {
 		bool const is_silent = !peer.in_hand.empty() && ++peer.silent_ticks >= silent_ticks_max;
@@ -108,7 +105,7 @@ void piece_spreader::tick()
 	}
 }
 
-std::vector<piece_spreader::gift> piece_spreader::plan()
+std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 {
 	std::vector<gift> gifts;
 	if (m_is_done)
@@ -132,7 +129,7 @@ std::vector<piece_spreader::gift> piece_spreader::plan()
 				wait_again(piece);
 			break;
 		}
-		hand_out(peer->second, piece);
+		hand_out(peer->second, piece, now);
 		gifts.push_back({peer->first, piece});
 	}
 	return gifts;
@@ -149,11 +146,11 @@ bool piece_spreader::is_valid(piece_index piece) const
 	return to_int(piece) >= 0 && static_cast<std::size_t>(to_int(piece)) < m_pieces.size();
 }
 
-void piece_spreader::hand_out(peer_state &peer, piece_index piece)
+void piece_spreader::hand_out(peer_state &peer, piece_index piece, monotonic_time now)
 {
 	if (peer.in_hand.empty())
 		peer.silent_ticks = 0;
-	peer.in_hand.push_back({piece, m_outs_ever, false});
+	peer.in_hand.push_back({piece, m_outs_ever, now, false});
 	++peer.on_time;
 	++peer.given_ever;
 	++at(piece).givens;
@@ -178,18 +175,22 @@ void piece_spreader::came_out(piece_index piece)
 	if (m_out == m_pieces.size())
 		m_is_done = true;
 	// Whom it was also given to gets it from anyone now, and does not hold the uplink's place any more.
-	for (auto &[id, peer] : m_peers) {
-		std::erase_if(peer.in_hand, [&](given &held) {
-			if (held.piece != piece)
-				return false;
-			if (!held.is_late) {
-				--peer.on_time;
-				--m_in_flight;
-				--at(piece).givens;
-			}
-			return true;
-		});
-	}
+	for (auto &[id, peer] : m_peers)
+		take_back(peer, piece);
+}
+
+void piece_spreader::take_back(peer_state &peer, piece_index piece)
+{
+	std::erase_if(peer.in_hand, [&](given const &held) {
+		if (held.piece != piece)
+			return false;
+		if (!held.is_late) {
+			--peer.on_time;
+			--m_in_flight;
+			--at(piece).givens;
+		}
+		return true;
+	});
 }
 
 void piece_spreader::wait_again(piece_index piece)
@@ -240,7 +241,7 @@ bool piece_spreader::next_twice(piece_index &piece)
 
 std::size_t piece_spreader::in_flight_wanted() const
 {
-	return std::max(in_flight_min, m_rate / 2);
+	return std::max(m_window, m_rate / 4);
 }
 
 std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_spreader::neediest(

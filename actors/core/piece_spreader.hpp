@@ -2,6 +2,7 @@
 
 #include "actors/core/units.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -33,6 +34,10 @@ public:
 	/// Pieces that are on their way at once, at the least: enough to keep the uplink busy, few enough that
 	/// each arrives soon and can be passed on.
 	static constexpr std::size_t in_flight_min = 16;
+	/// Where a piece comes out sooner than this after it was given, more may be on their way: the network is
+	/// fast, and what limits is the round trip through the peer.
+	static constexpr std::chrono::milliseconds quick{100};
+	static constexpr std::size_t in_flight_max = 4096;
 	/// A piece is late when this many times as many pieces as are on their way came out after it was given.
 	static constexpr std::size_t late_after_rounds = 3;
 	/// A peer that was sent nothing for so many ticks hangs; its pieces are given again.
@@ -45,18 +50,18 @@ public:
 	void join(peer_id peer, bool is_directed);
 	void leave(peer_id peer);
 	/// The peer has a piece; indices out of range are ignored, as peers can send any.
-	void has(peer_id peer, piece_index piece);
+	void has(peer_id peer, piece_index piece, monotonic_time now);
 	/// The peer has all pieces. One that never had fewer is another source: its pieces are not out.
-	void has_all(peer_id peer);
+	void has_all(peer_id peer, monotonic_time now);
 	/// The peer asked for a block of a piece.
-	void asked(peer_id peer, piece_index piece);
+	void asked(peer_id peer, piece_index piece, monotonic_time now);
 	/// Payload was sent to the peer.
 	void sent(peer_id peer);
 	/// Once a second.
 	void tick();
 
 	/// What to show to whom, from now on. To be called after any of the above.
-	std::vector<gift> plan();
+	std::vector<gift> plan(monotonic_time now);
 
 	/// Is every piece out? Stays true, whatever peers do then.
 	bool is_done() const { return m_is_done; }
@@ -72,7 +77,8 @@ private:
 	struct given {
 		piece_index piece{};
 		std::size_t outs_before = 0; ///< pieces that had come out when it was given
-		bool is_late = false;        ///< no longer counted as on its way
+		monotonic_time since;
+		bool is_late = false; ///< no longer counted as on its way
 	};
 	struct peer_state {
 		bool is_directed = false;
@@ -88,7 +94,9 @@ private:
 	peer_state *find(peer_id peer);
 	bool is_valid(piece_index piece) const;
 	piece_state &at(piece_index piece) { return m_pieces[static_cast<std::size_t>(to_int(piece))]; }
-	void hand_out(peer_state &peer, piece_index piece);
+	void hand_out(peer_state &peer, piece_index piece, monotonic_time now);
+	/// Takes a piece out of a peer's hands, if it is there.
+	void take_back(peer_state &peer, piece_index piece);
 	void make_late(peer_state &peer, given &held);
 	void came_out(piece_index piece);
 	void wait_again(piece_index piece);
@@ -106,6 +114,7 @@ private:
 	std::size_t m_out = 0;
 	std::size_t m_outs_ever = 0;
 	std::size_t m_outs_at_tick = 0;
+	std::size_t m_window = in_flight_min;
 	std::size_t m_rate = 0; ///< pieces that came out in the last second
 	std::size_t m_in_flight = 0;
 	bool m_is_done = false;

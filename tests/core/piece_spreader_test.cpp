@@ -14,6 +14,10 @@ namespace
 
 using gift = piece_spreader::gift;
 
+/// All happens at once, unless a test says otherwise.
+constexpr monotonic_time now{std::chrono::hours(1)};
+constexpr auto later = now + std::chrono::seconds(1);
+
 /// All directed peers from 1 to count.
 piece_spreader with_peers(std::int32_t pieces, std::uint64_t count, std::int32_t first = 0)
 {
@@ -44,19 +48,19 @@ std::map<std::uint64_t, int> count_by_peer(std::vector<gift> const &gifts)
 TEST_CASE("each piece is given to one peer, as many as are to be on their way, evenly")
 {
 	auto spreader = with_peers(100, 4);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	REQUIRE(gifts.size() == piece_spreader::in_flight_min);
 	auto const pieces = pieces_of(gifts);
 	CHECK(std::set<std::int32_t>(pieces.begin(), pieces.end()).size() == gifts.size());
 	for (auto const &[peer, count] : count_by_peer(gifts))
 		CHECK(count == static_cast<int>(piece_spreader::in_flight_min / 4));
-	CHECK(spreader.plan().empty());
+	CHECK(spreader.plan(now).empty());
 }
 
 TEST_CASE("pieces are given in order, from the first to the one before it")
 {
 	auto spreader = with_peers(20, 2, 15);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	REQUIRE(gifts.size() == 16);
 	for (int i = 0; i < 16; ++i)
 		CHECK(to_int(gifts[static_cast<std::size_t>(i)].piece) == (15 + i) % 20);
@@ -65,26 +69,51 @@ TEST_CASE("pieces are given in order, from the first to the one before it")
 TEST_CASE("a piece that came out makes room for the next, which goes to whom has least in hand")
 {
 	auto spreader = with_peers(100, 4);
-	auto const gifts = spreader.plan();
-	spreader.has(gifts[5].peer, gifts[5].piece);
-	auto const more = spreader.plan();
+	auto const gifts = spreader.plan(now);
+	spreader.has(gifts[5].peer, gifts[5].piece, later);
+	auto const more = spreader.plan(now);
 	REQUIRE(more.size() == 1);
 	CHECK(more[0].peer == gifts[5].peer);
 	CHECK(to_int(more[0].piece) == static_cast<int>(piece_spreader::in_flight_min));
+}
+
+TEST_CASE("where pieces come out quickly more are on their way, until nothing comes out any more")
+{
+	auto spreader = with_peers(10000, 1);
+	auto gifts = spreader.plan(now);
+	for (int round = 0; round < 5; ++round) {
+		for (auto const &one : std::exchange(gifts, {})) {
+			spreader.has(one.peer, one.piece, now + piece_spreader::quick / 2);
+			for (auto const &next : spreader.plan(now))
+				gifts.push_back(next);
+		}
+	}
+	CHECK(spreader.in_flight() == piece_spreader::in_flight_min << 5);
+	// A round that took longer leaves it as it is.
+	for (auto const &one : std::exchange(gifts, {})) {
+		spreader.has(one.peer, one.piece, later);
+		spreader.plan(later);
+	}
+	CHECK(spreader.in_flight() == piece_spreader::in_flight_min << 5);
+	spreader.tick();
+	spreader.tick();
+	spreader.leave(1);
+	spreader.join(2, true);
+	CHECK(spreader.plan(later).size() == piece_spreader::in_flight_min);
 }
 
 TEST_CASE("more peers than pieces on their way take turns")
 {
 	auto spreader = with_peers(1000, 64);
 	std::map<std::uint64_t, int> given;
-	auto gifts = spreader.plan();
+	auto gifts = spreader.plan(now);
 	while (!gifts.empty()) {
 		for (auto const &one : gifts)
 			++given[one.peer];
 		auto const waiting = std::exchange(gifts, {});
 		for (auto const &one : waiting) {
-			spreader.has(one.peer, one.piece);
-			for (auto const &next : spreader.plan())
+			spreader.has(one.peer, one.piece, later);
+			for (auto const &next : spreader.plan(now))
 				gifts.push_back(next);
 		}
 	}
@@ -97,17 +126,17 @@ TEST_CASE("more peers than pieces on their way take turns")
 TEST_CASE("pieces of a peer that leaves are given to others: those it had alone and those on their way")
 {
 	auto spreader = with_peers(100, 2);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	std::set<std::int32_t> lost;
 	for (auto const &one : gifts) {
 		if (one.peer == 1)
 			lost.insert(to_int(one.piece));
 	}
-	spreader.has(1, piece_index(*lost.begin()));
+	spreader.has(1, piece_index(*lost.begin()), later);
 	spreader.leave(1);
 	CHECK(spreader.out_count() == 0);
 	std::set<std::int32_t> again;
-	for (auto const &one : spreader.plan()) {
+	for (auto const &one : spreader.plan(now)) {
 		CHECK(one.peer == 2);
 		again.insert(to_int(one.piece));
 	}
@@ -117,9 +146,9 @@ TEST_CASE("pieces of a peer that leaves are given to others: those it had alone 
 TEST_CASE("a piece that another peer has too is not lost with the first")
 {
 	auto spreader = with_peers(100, 3);
-	auto const gifts = spreader.plan();
-	spreader.has(1, piece_index(90));
-	spreader.has(2, piece_index(90));
+	auto const gifts = spreader.plan(now);
+	spreader.has(1, piece_index(90), later);
+	spreader.has(2, piece_index(90), later);
 	spreader.leave(1);
 	CHECK(spreader.out_count() == 1);
 	spreader.leave(2);
@@ -129,15 +158,15 @@ TEST_CASE("a piece that another peer has too is not lost with the first")
 TEST_CASE("a peer to which nothing goes loses what it was given, and one that is served does not")
 {
 	auto spreader = with_peers(100, 2);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	for (int i = 0; i + 1 < piece_spreader::silent_ticks_max; ++i) {
 		spreader.sent(2);
 		spreader.tick();
 	}
-	CHECK(spreader.plan().empty());
+	CHECK(spreader.plan(now).empty());
 	spreader.sent(2);
 	spreader.tick();
-	auto const more = spreader.plan();
+	auto const more = spreader.plan(now);
 	REQUIRE_FALSE(more.empty());
 	std::multiset<std::int32_t> of_first;
 	for (auto const &one : gifts) {
@@ -152,7 +181,7 @@ TEST_CASE("a peer to which nothing goes loses what it was given, and one that is
 TEST_CASE("a peer that is served but lags many rounds behind loses what it was given")
 {
 	auto spreader = with_peers(1000, 4);
-	auto gifts = spreader.plan();
+	auto gifts = spreader.plan(now);
 	std::set<std::int32_t> slow;
 	for (auto const &one : gifts) {
 		if (one.peer == 4)
@@ -160,15 +189,15 @@ TEST_CASE("a peer that is served but lags many rounds behind loses what it was g
 	}
 	std::set<std::int32_t> regained;
 	for (int round = 0; round < 30; ++round) {
-		auto const now = std::exchange(gifts, {});
-		for (auto const &one : now) {
+		auto const taken = std::exchange(gifts, {});
+		for (auto const &one : taken) {
 			if (one.peer != 4)
-				spreader.has(one.peer, one.piece);
+				spreader.has(one.peer, one.piece, later);
 			else
 				spreader.sent(4);
 		}
 		spreader.tick();
-		for (auto const &one : spreader.plan()) {
+		for (auto const &one : spreader.plan(now)) {
 			gifts.push_back(one);
 			if (one.peer != 4 && slow.count(to_int(one.piece)) == 1)
 				regained.insert(to_int(one.piece));
@@ -180,27 +209,27 @@ TEST_CASE("a peer that is served but lags many rounds behind loses what it was g
 TEST_CASE("when nothing waits any more, what is on its way to one goes to another as well")
 {
 	auto spreader = with_peers(4, 2);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	// Four on their way, which is less than half of what the uplink has room for: each goes to both.
 	CHECK(gifts.size() == 8);
 	CHECK(pieces_of(gifts).count(0) == 2);
 	for (int i = 0; i < 4; ++i)
-		spreader.has(1, piece_index(i));
+		spreader.has(1, piece_index(i), later);
 	CHECK(spreader.is_done());
 	CHECK(spreader.in_flight() == 0);
-	CHECK(spreader.plan().empty());
+	CHECK(spreader.plan(now).empty());
 }
 
 TEST_CASE("a peer that sees everything is given nothing, and what it asks for is left to it")
 {
 	piece_spreader spreader(100, 0);
 	spreader.join(1, false);
-	CHECK(spreader.plan().empty());
-	spreader.asked(1, piece_index(0));
-	spreader.asked(1, piece_index(0));
+	CHECK(spreader.plan(now).empty());
+	spreader.asked(1, piece_index(0), now);
+	spreader.asked(1, piece_index(0), now);
 	CHECK(spreader.in_flight() == 1);
 	spreader.join(2, true);
-	auto const gifts = spreader.plan();
+	auto const gifts = spreader.plan(now);
 	CHECK(gifts.size() == piece_spreader::in_flight_min - 1);
 	CHECK(pieces_of(gifts).count(0) == 0);
 }
@@ -208,27 +237,27 @@ TEST_CASE("a peer that sees everything is given nothing, and what it asks for is
 TEST_CASE("another source is no holder, and a node that becomes complete is")
 {
 	auto spreader = with_peers(10, 2);
-	spreader.has_all(1);
+	spreader.has_all(1, later);
 	CHECK(spreader.out_count() == 0);
-	spreader.has(2, piece_index(3));
+	spreader.has(2, piece_index(3), later);
 	CHECK(spreader.out_count() == 1);
-	spreader.has_all(2);
+	spreader.has_all(2, later);
 	CHECK(spreader.is_done());
 }
 
 TEST_CASE("what peers send out of range, twice, or after they left is ignored")
 {
 	auto spreader = with_peers(10, 1);
-	spreader.has(1, piece_index(10));
-	spreader.has(1, piece_index(-1));
-	spreader.asked(1, piece_index(1 << 30));
-	spreader.has(1, piece_index(3));
-	spreader.has(1, piece_index(3));
+	spreader.has(1, piece_index(10), later);
+	spreader.has(1, piece_index(-1), later);
+	spreader.asked(1, piece_index(1 << 30), now);
+	spreader.has(1, piece_index(3), later);
+	spreader.has(1, piece_index(3), later);
 	CHECK(spreader.out_count() == 1);
 	spreader.leave(1);
 	spreader.leave(1);
-	spreader.has(1, piece_index(4));
-	spreader.has_all(7);
+	spreader.has(1, piece_index(4), later);
+	spreader.has_all(7, later);
 	spreader.sent(7);
 	CHECK(spreader.out_count() == 0);
 	CHECK(piece_spreader(0, 0).is_done());
@@ -256,10 +285,10 @@ TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what
 				spreader.leave(peer);
 				break;
 			case 2:
-				spreader.asked(peer, piece);
+				spreader.asked(peer, piece, now);
 				break;
 			case 3:
-				spreader.has(peer, piece);
+				spreader.has(peer, piece, later);
 				break;
 			case 4:
 				spreader.sent(peer);
@@ -270,11 +299,11 @@ TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what
 			default:
 				if (!shown.empty()) {
 					spreader.sent(1);
-					spreader.has(1, piece_index(*shown.begin()));
+					spreader.has(1, piece_index(*shown.begin()), later);
 					shown.erase(shown.begin());
 				}
 			}
-			for (auto const &one : spreader.plan()) {
+			for (auto const &one : spreader.plan(now)) {
 				REQUIRE(to_int(one.piece) >= 0);
 				REQUIRE(to_int(one.piece) < pieces);
 				if (one.peer == 1)
@@ -285,13 +314,13 @@ TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what
 		// Then all others hang.
 		for (int second = 0; second < 1000 && !spreader.is_done(); ++second) {
 			spreader.tick();
-			for (auto const &one : spreader.plan()) {
+			for (auto const &one : spreader.plan(now)) {
 				if (one.peer == 1)
 					shown.insert(to_int(one.piece));
 			}
 			for (auto const piece : std::exchange(shown, {})) {
 				spreader.sent(1);
-				spreader.has(1, piece_index(piece));
+				spreader.has(1, piece_index(piece), later);
 			}
 		}
 		CAPTURE(pieces, spreader.out_count(), spreader.in_flight());
