@@ -16,6 +16,7 @@ spdlog::level::level_enum level_of(event_kind kind)
 	case event_kind::torrent_error:
 	case event_kind::disk_error:
 		return spdlog::level::err;
+	case event_kind::disk_retry:
 	case event_kind::hash_failed:
 	case event_kind::peer_banned:
 	case event_kind::tracker_error:

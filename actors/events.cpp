@@ -25,6 +25,8 @@ std::string_view to_string(event_kind kind)
 		return "torrent-error";
 	case event_kind::disk_error:
 		return "disk-error";
+	case event_kind::disk_retry:
+		return "disk-retry";
 	case event_kind::hash_failed:
 		return "hash-failed";
 	case event_kind::peer_connected:

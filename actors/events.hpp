@@ -21,6 +21,7 @@ enum class event_kind : std::uint8_t {
 	torrent_warmed,   ///< new_value: bytes that the warm-up left in the cache; failure, if a read ended it
 	torrent_error,    ///< failure
 	disk_error,       ///< failure; also for errors that do not stop a torrent (reads)
+	disk_retry,       ///< failure: of a transfer that was tried again; new_value: how many were since
 	hash_failed,      ///< piece
 	peer_connected,   ///< peer
 	peer_disconnected,

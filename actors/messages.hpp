@@ -83,7 +83,7 @@ struct stats_report {
 		std::string device; ///< as device_row
 		std::uint64_t cache_hits = 0, cache_misses = 0, ahead_blocks = 0, ahead_unused_blocks = 0;
 		std::uint64_t read_ops = 0, read_bytes = 0, write_ops = 0, write_bytes = 0, blocks_written = 0;
-		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0;
+		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0, retries = 0;
 		std::uint64_t blocks_clean = 0, blocks_dirty = 0, jobs_waiting = 0, queue_depth = 0;
 		latency_histogram::summary read_latency, write_latency, hash_latency, sync_latency;
 	};
@@ -108,6 +108,8 @@ struct stats_report {
 		std::uint64_t blocks_refused = 0;         ///< received blocks that found no free block
 		std::uint64_t backpressure_count = 0;
 		std::uint64_t backpressure_ms = 0;
+		std::uint64_t errors = 0;  ///< of its partitions that run now, as the next
+		std::uint64_t retries = 0; ///< failed transfers that were tried again
 	};
 	std::vector<partition_row> partitions;
 	std::vector<device_row> devices;

@@ -117,9 +117,27 @@ void keep_durable_pieces(self_pointer self, torrent_slot &slot, std::vector<bool
 	keep(self, slot);
 }
 
+/// One event for all transfers that were tried again since the last look: a device in trouble has many.
+void tell_of_retries(self_pointer self, torrent_slot &slot)
+{
+	auto const counted = slot.record.added().target_storage->retries();
+	auto const since = counted.times - slot.retries_told;
+	if (since == 0)
+		return;
+	slot.retries_told = counted.times;
+	slot.record.on_retries(counted.times);
+	auto e = make_event(event_kind::disk_retry, slot.record.added().info_hash,
+		std::to_string(since) + (since == 1 ? " transfer was" : " transfers were") +
+			" tried again, the last one after " + to_string(*counted.last));
+	e.new_value = std::to_string(since);
+	e.failure = counted.last;
+	emit(self, std::move(e));
+}
+
 /// The record has failed: the torrent stops, visibly; the others go on.
 void stop_failed(self_pointer self, torrent_slot &slot)
 {
+	tell_of_retries(self, slot);
 	auto const &info_hash = slot.record.added().info_hash;
 	auto e = make_event(event_kind::torrent_error, info_hash, to_string(*slot.record.failure()));
 	e.failure = slot.record.failure();
@@ -571,6 +589,7 @@ caf::result<void_reply> remove_torrent(self_pointer self, std::string const &inf
 		auto const asked = self->state.session->remove(info_hash);
 		if (asked) {
 			slot.is_removed = true;
+			slot.record.added().target_storage->leave();
 			slot.removal_promises.push_back(promise);
 		}
 		return asked;
@@ -630,6 +649,8 @@ caf::result<void_reply> stop_session(self_pointer self)
 			slot.syncing_pieces = *std::move(pieces);
 	}
 	self->state.is_closed = true;
+	for (auto &[info_hash, slot] : self->state.torrents)
+		slot.record.added().target_storage->leave();
 	self->state.session->close();
 	// What was dirty was written only now: a device that failed at it must not go unheard.
 	for (auto const &fact : self->state.session->collect()) {
@@ -717,6 +738,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 			auto const now = monotonic_clock::now();
 			for (auto &[info_hash, slot] : self->state.torrents) {
 				slot.record.sample_rates(now);
+				tell_of_retries(self, slot);
 				start_checkpoint_if_due(self, slot, now);
 				if (!slot.record.wants_peers())
 					continue;

@@ -34,6 +34,7 @@ struct session_state {
 		torrent_state shown_state = torrent_state::checking; ///< as last published
 		bool is_job_pending = false;                         ///< a sync or a discard is under way
 		std::optional<error> read_failure; ///< the last failed read since the operator let it go on
+		std::uint64_t retries_told = 0;    ///< of its storage's, those that an event told of
 		std::int32_t verify_next = 0;      ///< next piece to verify
 		std::size_t verify_pending = 0;
 		std::optional<error> verify_failure;

@@ -43,6 +43,7 @@ stats_report::partition_row row_of(std::uint32_t index, std::string device, part
 	row.hashed_bytes = value(from.hashed_bytes);
 	row.syncs = value(from.syncs);
 	row.errors = value(from.errors);
+	row.retries = value(from.retries);
 	row.blocks_clean = value(from.blocks_clean);
 	row.blocks_dirty = value(from.blocks_dirty);
 	row.jobs_waiting = value(from.jobs_waiting);
@@ -129,7 +130,13 @@ stats_report snapshot(stats_state const &state)
 	report.backpressure_ms = value(numbers.ended_devices->total_ns) / 1'000'000;
 	report.blocks_refused = value(numbers.ended_devices->refused);
 	for (auto const &device : numbers.devices) {
-		auto const &row = report.devices.emplace_back(row_of(device, now));
+		auto &row = report.devices.emplace_back(row_of(device, now));
+		for (auto const &partition : numbers.partitions) {
+			if (partition.device != device.number)
+				continue;
+			row.errors += value(partition.stats->errors);
+			row.retries += value(partition.stats->retries);
+		}
 		report.dirty_bytes += row.dirty_bytes;
 		report.backpressure_count += row.backpressure_count;
 		report.backpressure_ms += row.backpressure_ms;

@@ -103,12 +103,15 @@ std::string device_table(json const &devices, bool use_colour)
 			{format_bytes(number(device, "dirty_mark_bytes"))},
 			{format_rate(number(device, "drain_bytes_per_second"))},
 			{std::to_string(number(device, "backpressure_count"))},
-			{std::to_string(number(device, "backpressure_ms")) + " ms"}});
+			{std::to_string(number(device, "backpressure_ms")) + " ms"},
+			{std::to_string(number(device, "errors")), number(device, "errors") > 0 ? "31" : ""},
+			{std::to_string(number(device, "retries")), number(device, "retries") > 0 ? "33" : ""}});
 	if (rows.empty())
 		return {};
 	return "\n" +
 		format_table({{"DEVICE", false}, {"KIND", false}, {"PARTITIONS", true}, {"DIRTY", true},
-						 {"PEERS WAIT AT", true}, {"DRAINS", true}, {"WAITS", true}, {"WAITED", true}},
+						 {"PEERS WAIT AT", true}, {"DRAINS", true}, {"WAITS", true}, {"WAITED", true},
+						 {"ERRORS", true}, {"RETRIES", true}},
 			rows, use_colour);
 }
 

@@ -192,7 +192,7 @@ std::string render_status_verbose(std::vector<torrent_view> const &torrents, boo
 		line("eta", t.eta_seconds ? format_duration(*t.eta_seconds) : "-");
 		line("faults",
 			std::to_string(t.hash_failures) + " pieces with a wrong hash, " + std::to_string(t.read_errors) +
-				" failed reads");
+				" failed reads, " + std::to_string(t.retries) + " transfers tried again");
 		line("added", format_time(t.added_unix_ms) + (t.is_seed ? ", as a seed" : ""));
 		if (t.failure)
 			line("error", printable(to_string(*t.failure)));

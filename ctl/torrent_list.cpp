@@ -86,6 +86,7 @@ torrent_view read_torrent(json const &object)
 	t.piece_bytes = number_of(object, "piece_bytes");
 	t.hash_failures = number_of(object, "hash_failures");
 	t.read_errors = number_of(object, "read_errors");
+	t.retries = number_of(object, "retries");
 	auto const progress = object.find("progress");
 	if (progress != object.end() && progress->is_number())
 		t.progress = progress->get<double>();

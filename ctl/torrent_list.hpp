@@ -36,6 +36,7 @@ struct torrent_view {
 	std::uint64_t piece_bytes = 0;
 	std::uint64_t hash_failures = 0;
 	std::uint64_t read_errors = 0;
+	std::uint64_t retries = 0;
 	double progress = 0;
 	std::optional<std::uint64_t> eta_seconds;
 	std::uint64_t added_unix_ms = 0;

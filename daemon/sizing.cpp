@@ -73,6 +73,8 @@ disk_budget disk_budget_of(configuration const &config, machine const &on)
 	budget.limits.coalesce_bytes = static_cast<std::uint32_t>(config.integer("coalesce-size") * 1024);
 	budget.limits.coalesce_delay = std::chrono::milliseconds(config.integer("coalesce-delay"));
 	budget.limits.prefetch_bytes = static_cast<std::uint32_t>(config.integer("prefetch") * 1024);
+	budget.limits.retries.limit = static_cast<std::uint32_t>(config.integer("retry-limit"));
+	budget.limits.retries.delay = std::chrono::milliseconds(config.integer("retry-delay"));
 	return budget;
 }
 

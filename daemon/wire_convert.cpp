@@ -112,7 +112,7 @@ json torrent_json(torrent_row const &row)
 		{"down_rate", row.down_rate}, {"up_rate", row.up_rate}, {"peers", row.peers}, {"seeds", row.seeds},
 		{"pieces_total", row.pieces_total}, {"pieces_done", row.pieces_done},
 		{"piece_bytes", row.piece_bytes}, {"hash_failures", row.hash_failures},
-		{"read_errors", row.read_errors}, {"progress", row.progress},
+		{"read_errors", row.read_errors}, {"retries", row.retries}, {"progress", row.progress},
 		{"eta_seconds", or_null(row.eta_seconds)}, {"added_unix_ms", row.added_unix_ms},
 		{"error", wire::error_to_json(row.failure)}, {"bad_pieces", or_null(row.bad_pieces)},
 		{"warming", row.is_warming}, {"warm_bytes", or_null(row.warm_bytes)}};
@@ -166,7 +166,7 @@ json latency_json(latency_histogram::summary const &latency)
 
 using partition_row = stats_report::partition_row;
 
-constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 16> partition_counters{{
+constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 17> partition_counters{{
 	{"cache_hits", &partition_row::cache_hits},
 	{"cache_misses", &partition_row::cache_misses},
 	{"ahead_blocks", &partition_row::ahead_blocks},
@@ -179,6 +179,7 @@ constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 16
 	{"hashed_bytes", &partition_row::hashed_bytes},
 	{"syncs", &partition_row::syncs},
 	{"errors", &partition_row::errors},
+	{"retries", &partition_row::retries},
 	{"blocks_clean", &partition_row::blocks_clean},
 	{"blocks_dirty", &partition_row::blocks_dirty},
 	{"jobs_waiting", &partition_row::jobs_waiting},
@@ -269,7 +270,7 @@ struct answer_to_json {
 				{"partitions", row.partitions}, {"dirty_bytes", row.dirty_bytes},
 				{"dirty_mark_bytes", row.mark_bytes}, {"drain_bytes_per_second", row.drain_bytes_per_second},
 				{"blocks_refused", row.blocks_refused}, {"backpressure_count", row.backpressure_count},
-				{"backpressure_ms", row.backpressure_ms}});
+				{"backpressure_ms", row.backpressure_ms}, {"errors", row.errors}, {"retries", row.retries}});
 		auto by_kind = json::object();
 		for (auto const &[kind, count] : report.event_counts)
 			by_kind[kind] = count;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/disk_identity.hpp"
+#include "actors/core/flush_history.hpp"
 #include "actors/core/result.hpp"
 #include "actors/core/units.hpp"
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace ezio
 {
@@ -93,6 +95,11 @@ enum class direct_io_mode : std::uint8_t {
 class device_claim
 {
 public:
+	/// @p flushes of the device, which other claims may share; null: it has nobody else's.
+	explicit device_claim(std::shared_ptr<flush_history> flushes = nullptr)
+		: m_flushes(flushes ? std::move(flushes) : std::make_shared<flush_history>())
+	{
+	}
 	virtual ~device_claim() = default;
 	virtual std::string const &path() const = 0;
 	virtual device_access access() const = 0;
@@ -101,6 +108,11 @@ public:
 	virtual disk_identity const &disk() const = 0;
 	/// A new handle for one thread.
 	virtual result<std::unique_ptr<block_device>> open_handle() = 0;
+	/// Through which all flushes of its handles go.
+	flush_history &flushes() const { return *m_flushes; }
+
+private:
+	std::shared_ptr<flush_history> m_flushes;
 };
 
 } // namespace ezio

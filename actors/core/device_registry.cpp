@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -96,6 +97,7 @@ private:
 	result<std::shared_ptr<file_lock>> lock_file(
 		target_request const &request, target_facts const &target, unique_fd const &looked) const;
 	std::shared_ptr<posix_device_claim> find_claim(target_facts const &target, device_access access) const;
+	std::shared_ptr<flush_history> flushes_of(disk_identity const &disk);
 
 	direct_io_mode m_direct;
 	std::shared_ptr<io_engine_choice> m_engines;
@@ -104,6 +106,8 @@ private:
 	std::mutex m_mutex;
 	std::vector<known_claim> m_claims;    ///< guarded by m_mutex
 	std::vector<extents_in_use> m_in_use; ///< guarded by m_mutex
+	/// By device number of the disk; guarded by m_mutex.
+	std::map<std::uint64_t, std::weak_ptr<flush_history>> m_flushes;
 };
 
 result<unique_fd> posix_device_registry::create_file(std::string const &path) const
@@ -248,6 +252,17 @@ std::shared_ptr<posix_device_claim> posix_device_registry::find_claim(
 	return nullptr;
 }
 
+/// Partitions of one disk share its write cache, and with it what a failed flush means.
+std::shared_ptr<flush_history> posix_device_registry::flushes_of(disk_identity const &disk)
+{
+	std::erase_if(m_flushes, [](auto const &known) { return known.second.expired(); });
+	auto &known = m_flushes[disk.device_number];
+	auto flushes = known.lock();
+	if (!flushes)
+		known = flushes = std::make_shared<flush_history>();
+	return flushes;
+}
+
 result<unique_fd> posix_device_registry::open_block_device(
 	target_request const &request, unique_fd const &looked, bool is_busy_by_choice) const
 {
@@ -330,8 +345,10 @@ result<std::shared_ptr<posix_device_claim>> posix_device_registry::open_claim(
 	auto const number = target.device.device_number;
 	auto disk = target.device.geometry.is_block_device ? disk_of_block_device(number, m_paths)
 													   : disk_of_file(number, m_paths);
-	return posix_device_claim::make(
-		request.path, request.access, m_direct, m_engines, std::move(fd), std::move(lock), std::move(disk));
+	// A flush of a file fails for its own pages, and says nothing of other files.
+	auto flushes = target.device.geometry.is_block_device ? flushes_of(disk) : nullptr;
+	return posix_device_claim::make(request.path, request.access, m_direct, m_engines, std::move(fd),
+		std::move(lock), std::move(disk), std::move(flushes));
 }
 
 result<std::shared_ptr<device_claim>> posix_device_registry::claim(

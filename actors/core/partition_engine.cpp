@@ -121,9 +121,9 @@ struct partition_engine::impl {
 	};
 
 	impl(block_arena &blocks, hash_dispatcher &dispatcher, partition_stats &counters, engine_limits bounds,
-		clock_function time)
+		clock_function time, wait_function wait)
 		: arena(blocks), hashers(dispatcher), stats(counters), limits(bounds), clock(std::move(time)),
-		  handles(counters), writer(cache, handles, counters)
+		  handles(counters, clock, std::move(wait)), writer(cache, handles, counters)
 	{
 		apply_limits();
 	}
@@ -190,8 +190,8 @@ struct partition_engine::impl {
 };
 
 partition_engine::partition_engine(block_arena &arena, hash_dispatcher &hashers, partition_stats &stats,
-	engine_limits limits, clock_function clock)
-	: m_impl(std::make_unique<impl>(arena, hashers, stats, limits, std::move(clock)))
+	engine_limits limits, clock_function clock, wait_function wait)
+	: m_impl(std::make_unique<impl>(arena, hashers, stats, limits, std::move(clock), std::move(wait)))
 {
 }
 
@@ -298,6 +298,7 @@ void partition_engine::impl::apply_limits()
 	// Half of the share at most: reading ahead must not push out what it has just read.
 	ahead.set_limit(std::min(limits.prefetch_bytes / block_bytes, limits.cache_blocks_max / 2));
 	cache.set_wanted_max(limits.cache_blocks_max / 2);
+	handles.set_retry_limits(limits.retries);
 }
 
 void partition_engine::impl::dispatch(job_ptr job)
@@ -808,6 +809,7 @@ void partition_engine::impl::do_discard(job_ptr job)
 		answer(stats, std::move(dirty), make_error(errc::aborted, "the data was discarded"));
 	}
 	abort_waiting(id, std::nullopt, "the data was discarded");
+	handles.distrust(id);
 	answer(stats, std::move(job));
 }
 

@@ -5,6 +5,8 @@
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/piece_digest.hpp"
 #include "actors/core/result.hpp"
+#include "actors/core/retry_policy.hpp"
+#include "actors/core/storage.hpp"
 #include "actors/core/units.hpp"
 
 #include <chrono>
@@ -21,6 +23,7 @@ struct engine_limits {
 	std::chrono::milliseconds coalesce_delay{150}; ///< a dirty block waits at most this long
 	std::uint32_t prefetch_bytes = 1024 * 1024;    ///< read_ahead's limit, within the piece; 0: none
 	std::uint32_t cache_blocks_max = 1024;         ///< this shard's share of the budget, clean and dirty
+	retry_limits retries{};                        ///< of reads, writes and opens; never of flushes
 
 	friend bool operator==(engine_limits const &, engine_limits const &) = default;
 };
@@ -35,9 +38,12 @@ class partition_engine
 {
 public:
 	using clock_function = std::function<monotonic_time()>;
+	/// Waits so long for the sake of the storage before a transfer is tried again; false: do not try.
+	using wait_function = std::function<bool(storage const &, std::chrono::milliseconds)>;
 
 	partition_engine(block_arena &arena, hash_dispatcher &hashers, partition_stats &stats,
-		engine_limits limits, clock_function clock = monotonic_clock::now);
+		engine_limits limits, clock_function clock = monotonic_clock::now,
+		wait_function wait = wait_for_retry);
 	~partition_engine(); ///< stop() must have been called, unless no job was ever given
 	partition_engine(partition_engine const &) = delete;
 	partition_engine &operator=(partition_engine const &) = delete;

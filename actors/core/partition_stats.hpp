@@ -23,6 +23,7 @@ struct partition_stats {
 	std::atomic<std::uint64_t> hashed_bytes{0};
 	std::atomic<std::uint64_t> syncs{0};
 	std::atomic<std::uint64_t> errors{0};
+	std::atomic<std::uint64_t> retries{0};      ///< transfers that failed and were tried again
 	std::atomic<std::uint64_t> blocks_clean{0}; ///< gauge
 	std::atomic<std::uint64_t> blocks_dirty{0}; ///< gauge
 	std::atomic<std::uint64_t> jobs_waiting{0}; ///< gauge: reads waiting for a free block
@@ -48,6 +49,7 @@ inline void add_counters(partition_stats &to, partition_stats const &from)
 	to.hashed_bytes += from.hashed_bytes;
 	to.syncs += from.syncs;
 	to.errors += from.errors;
+	to.retries += from.retries;
 }
 
 } // namespace ezio

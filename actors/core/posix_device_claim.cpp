@@ -66,18 +66,18 @@ result<void> file_lock::upgrade(std::string const &path)
 
 posix_device_claim::posix_device_claim(std::string path, device_access access, direct_io_mode direct,
 	std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock,
-	disk_identity disk)
-	: m_path(std::move(path)), m_access(access), m_direct(direct), m_engines(std::move(engines)),
-	  m_fd(std::move(fd)), m_lock(std::move(lock)), m_disk(std::move(disk))
+	disk_identity disk, std::shared_ptr<flush_history> flushes)
+	: device_claim(std::move(flushes)), m_path(std::move(path)), m_access(access), m_direct(direct),
+	  m_engines(std::move(engines)), m_fd(std::move(fd)), m_lock(std::move(lock)), m_disk(std::move(disk))
 {
 }
 
 result<std::shared_ptr<posix_device_claim>> posix_device_claim::make(std::string path, device_access access,
 	direct_io_mode direct, std::shared_ptr<io_engine_choice> engines, unique_fd fd,
-	std::shared_ptr<file_lock> lock, disk_identity disk)
+	std::shared_ptr<file_lock> lock, disk_identity disk, std::shared_ptr<flush_history> flushes)
 {
 	std::shared_ptr<posix_device_claim> claim(new posix_device_claim(std::move(path), access, direct,
-		std::move(engines), std::move(fd), std::move(lock), std::move(disk)));
+		std::move(engines), std::move(fd), std::move(lock), std::move(disk), std::move(flushes)));
 	auto const handle = claim->open_handle();
 	if (!handle)
 		return handle.failure();

@@ -35,11 +35,11 @@ private:
 class posix_device_claim final : public device_claim
 {
 public:
-	/// @p fd is open for @p access (and with O_EXCL on a block device that is written). @p engines and @p
-	/// lock may be null.
+	/// @p fd is open for @p access (and with O_EXCL on a block device that is written). @p engines, @p
+	/// lock and @p flushes may be null.
 	static result<std::shared_ptr<posix_device_claim>> make(std::string path, device_access access,
 		direct_io_mode direct, std::shared_ptr<io_engine_choice> engines, unique_fd fd,
-		std::shared_ptr<file_lock> lock, disk_identity disk);
+		std::shared_ptr<file_lock> lock, disk_identity disk, std::shared_ptr<flush_history> flushes);
 
 	std::string const &path() const override { return m_path; }
 	device_access access() const override { return m_access; }
@@ -52,7 +52,7 @@ public:
 private:
 	posix_device_claim(std::string path, device_access access, direct_io_mode direct,
 		std::shared_ptr<io_engine_choice> engines, unique_fd fd, std::shared_ptr<file_lock> lock,
-		disk_identity disk);
+		disk_identity disk, std::shared_ptr<flush_history> flushes);
 
 	std::string m_path;
 	device_access m_access;

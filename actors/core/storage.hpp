@@ -5,6 +5,9 @@
 #include "actors/core/units.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,8 +20,8 @@ namespace ezio
 class device_route;
 
 /// One torrent's payload on one device: what partitions need to know of it. Shared by jobs (never named by an
-/// index, since jobs can outlive libtorrent's). Immutable but for the number of readers and the failure,
-/// which is guarded by its mutex.
+/// index, since jobs can outlive libtorrent's). Immutable but for the number of readers and what partitions
+/// and session tell each other of failures, which its mutex guards.
 class storage
 {
 public:
@@ -59,6 +62,37 @@ public:
 		std::lock_guard const lock(m_mutex);
 		return m_failure;
 	}
+	/// Waits before a failed transfer is tried again; false at once if the torrent is to be let go.
+	bool wait_before_retry(std::chrono::milliseconds time) const
+	{
+		std::unique_lock lock(m_mutex);
+		return !m_leaving.wait_for(lock, time, [this] { return m_is_leaving; });
+	}
+	/// The torrent is on its way out: nobody is to wait for its device to recover any more.
+	void leave()
+	{
+		{
+			std::lock_guard const lock(m_mutex);
+			m_is_leaving = true;
+		}
+		m_leaving.notify_all();
+	}
+	/// Transfers that failed and were tried again.
+	struct retry_count {
+		std::uint64_t times = 0;
+		std::optional<error> last; ///< why the last one was
+	};
+	void count_retry(error cause)
+	{
+		std::lock_guard const lock(m_mutex);
+		++m_retries.times;
+		m_retries.last = std::move(cause);
+	}
+	retry_count retries() const
+	{
+		std::lock_guard const lock(m_mutex);
+		return m_retries;
+	}
 	/// The operator says that the cause is gone.
 	void clear_failure()
 	{
@@ -78,6 +112,15 @@ private:
 	std::atomic<bool> m_has_failed{false};
 	mutable std::mutex m_mutex;
 	std::optional<error> m_failure; ///< guarded by m_mutex
+	retry_count m_retries;          ///< guarded by m_mutex
+	bool m_is_leaving = false;      ///< guarded by m_mutex
+	mutable std::condition_variable m_leaving;
 };
+
+/// How partitions wait unless a test waits for them: until the time is over or the storage is let go.
+inline bool wait_for_retry(storage const &target, std::chrono::milliseconds time)
+{
+	return target.wait_before_retry(time);
+}
 
 } // namespace ezio

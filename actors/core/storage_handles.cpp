@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace ezio
@@ -28,21 +29,74 @@ bool is_untried(result<void> const &outcome)
 
 } // namespace
 
+/// Waits if the failure is worth another attempt. False: it is final.
+bool storage_handles::is_tried_again(open_storage &on, error const &failure)
+{
+	auto const wait = on.retries.failed(failure, m_retry_limits, m_clock());
+	if (!wait || !m_wait(*on.target, *wait))
+		return false;
+	on.target->count_retry(failure);
+	m_stats.retries.fetch_add(1, relaxed);
+	return true;
+}
+
+/// Carries out the batch, and again what of it failed or was left out because of that.
+template <class Transfer, class Perform>
+void storage_handles::perform(open_storage &on, std::span<Transfer> batch, Perform const &carry_out)
+{
+	carry_out(batch);
+	std::vector<Transfer> again;
+	for (;;) {
+		// The worst decides: once one of them is final, so is the batch.
+		Transfer const *worst = nullptr;
+		for (auto const &transfer : batch) {
+			if (!transfer.outcome && !is_untried(transfer.outcome) &&
+				(worst == nullptr || !may_pass(transfer.outcome.failure())))
+				worst = &transfer;
+		}
+		if (worst == nullptr)
+			return on.retries.succeeded();
+		if (!is_tried_again(on, worst->outcome.failure()))
+			return;
+		// Another partition's write has failed for good meanwhile: no more may reach the device.
+		if (std::is_same_v<Transfer, device_write> && on.target->has_failed())
+			return;
+		again.clear();
+		for (auto const &transfer : batch) {
+			if (!transfer.outcome)
+				again.push_back(transfer);
+		}
+		carry_out(std::span<Transfer>(again));
+		auto from = again.begin();
+		for (auto &transfer : batch) {
+			if (transfer.outcome)
+				continue;
+			transfer.outcome = from->outcome;
+			transfer.took += from->took;
+			++from;
+		}
+	}
+}
+
 result<open_storage *> storage_handles::acquire(std::shared_ptr<storage> const &target)
 {
 	auto &open = m_open[to_int(target->id())];
 	if (open.device && !(open.is_suspect && !target->has_failed()))
 		return &open;
+	open.target = target;
 	auto handle = target->claim().open_handle();
+	while (!handle && is_tried_again(open, handle.failure()))
+		handle = target->claim().open_handle();
 	if (!handle) {
 		m_stats.errors.fetch_add(1, relaxed);
 		if (!open.device)
 			m_open.erase(to_int(target->id()));
 		return handle.failure();
 	}
-	open.target = target;
 	open.device = std::move(handle).value();
 	open.is_suspect = false;
+	open.flush_failures_seen = target->claim().flushes().failures();
+	open.retries = {};
 	return &open;
 }
 
@@ -57,6 +111,12 @@ void storage_handles::close(storage_id id)
 	m_open.erase(to_int(id));
 }
 
+void storage_handles::distrust(storage_id id)
+{
+	if (auto *const open = find(id))
+		open->is_suspect = true;
+}
+
 void storage_handles::close_all()
 {
 	m_open.clear();
@@ -68,7 +128,7 @@ std::optional<error> storage_handles::close_flushed()
 	for (auto it = m_open.begin(); it != m_open.end();) {
 		auto &open = it->second;
 		if (open.is_unsynced && !open.target->has_failed()) {
-			auto const flushed = counted_flush(*open.device);
+			auto const flushed = counted_flush(open);
 			if (!flushed) {
 				if (!first)
 					first = flushed.failure();
@@ -129,7 +189,8 @@ result<void> storage_handles::read_payload(
 		m_reads[i].buffers = rest.first(m_read_buffer_counts[i]);
 		rest = rest.subspan(m_read_buffer_counts[i]);
 	}
-	from.device->read_batch(m_reads);
+	perform(
+		from, std::span(m_reads), [&from](std::span<device_read> batch) { from.device->read_batch(batch); });
 	result<void> first;
 	for (auto const &read : m_reads) {
 		if (is_untried(read.outcome))
@@ -149,8 +210,10 @@ result<void> storage_handles::read_payload(
 
 std::optional<std::size_t> storage_handles::write(open_storage &to, std::span<device_write> batch)
 {
+	if (!to.is_unsynced)
+		to.flush_failures_seen = to.target->claim().flushes().failures();
 	to.is_unsynced = true;
-	to.device->write_batch(batch);
+	perform(to, batch, [&to](std::span<device_write> some) { to.device->write_batch(some); });
 	std::optional<std::size_t> first;
 	for (std::size_t i = 0; i < batch.size(); ++i) {
 		auto const &write = batch[i];
@@ -170,10 +233,13 @@ std::optional<std::size_t> storage_handles::write(open_storage &to, std::span<de
 	return first;
 }
 
-result<void> storage_handles::counted_flush(block_device &device)
+result<void> storage_handles::counted_flush(open_storage &of)
 {
+	auto &flushes = of.target->claim().flushes();
+	if (!of.is_unsynced)
+		of.flush_failures_seen = flushes.failures();
 	auto const begun = monotonic_clock::now();
-	auto flushed = device.flush();
+	auto flushed = flushes.run(of.flush_failures_seen, [&of] { return of.device->flush(); });
 	m_stats.sync_latency.record(monotonic_clock::now() - begun);
 	m_stats.syncs.fetch_add(1, relaxed);
 	if (!flushed)
@@ -183,7 +249,7 @@ result<void> storage_handles::counted_flush(block_device &device)
 
 result<void> storage_handles::flush(open_storage &of, bool &is_first)
 {
-	auto const flushed = counted_flush(*of.device);
+	auto const flushed = counted_flush(of);
 	if (!flushed) {
 		of.is_suspect = true;
 		is_first = of.target->fail(flushed.failure());

@@ -3,12 +3,16 @@
 #include "actors/core/block_device.hpp"
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/result.hpp"
+#include "actors/core/retry_policy.hpp"
 #include "actors/core/storage.hpp"
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace ezio
@@ -20,20 +24,34 @@ struct open_storage {
 	std::unique_ptr<block_device> device;
 	bool is_unsynced = false; ///< something was written since the last successful flush
 	bool is_suspect = false;  ///< a write or flush failed: opened anew once the failure is cleared
+	std::uint64_t flush_failures_seen = 0; ///< of the device, before the first unsynced write
+	retry_policy retries;
 };
 
-/// The device handles of one partition, one per storage, and the transfers through them, counted. Not
-/// thread-safe; calls the device.
+/// The device handles of one partition, one per storage, and the transfers through them, counted; those that
+/// fail with what can pass are tried again, within limits (retry_policy.hpp). Not thread-safe; calls the
+/// device.
 class storage_handles
 {
 public:
-	explicit storage_handles(partition_stats &stats) : m_stats(stats) {}
+	using clock_function = std::function<monotonic_time()>;
+	using wait_function = std::function<bool(storage const &, std::chrono::milliseconds)>;
+
+	/// Until set_retry_limits() nothing is tried again.
+	explicit storage_handles(partition_stats &stats, clock_function clock = monotonic_clock::now,
+		wait_function wait = wait_for_retry)
+		: m_stats(stats), m_clock(std::move(clock)), m_wait(std::move(wait))
+	{
+	}
+	void set_retry_limits(retry_limits const &limits) { m_retry_limits = limits; }
 
 	/// The open handle; opens it if need be. A failed attempt is made again at the next call.
 	result<open_storage *> acquire(std::shared_ptr<storage> const &target);
 	/// Null if it is not open.
 	open_storage *find(storage_id id);
 	void close(storage_id id);
+	/// What was written counts no longer, and whatever befell it: what is on the device will be looked at.
+	void distrust(storage_id id);
 	void close_all();
 	/// Closes every handle, those that were written to after a flush. One whose flush fails stays open and
 	/// its storage as it is: its next sync meets the failure again and reports it. Returns the first failure.
@@ -51,9 +69,15 @@ public:
 	result<void> flush(open_storage &of, bool &is_first);
 
 private:
-	result<void> counted_flush(block_device &device);
+	result<void> counted_flush(open_storage &of);
+	bool is_tried_again(open_storage &on, error const &failure);
+	template <class Transfer, class Perform>
+	void perform(open_storage &on, std::span<Transfer> batch, Perform const &carry_out);
 
 	partition_stats &m_stats;
+	clock_function m_clock;
+	wait_function m_wait;
+	retry_limits m_retry_limits;
 	std::unordered_map<std::uint64_t, open_storage> m_open;
 	// Kept for their memory.
 	std::vector<read_buffer> m_read_buffers;

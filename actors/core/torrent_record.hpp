@@ -34,6 +34,7 @@ public:
 	void on_checked();
 	void on_hash_failed() { ++m_row.hash_failures; }
 	void on_read_error() { ++m_row.read_errors; }
+	void on_retries(std::uint64_t in_all) { m_row.retries = in_all; }
 	/// The torrent cannot go on. The first failure stays; true if this is it.
 	bool fail(error failure);
 	void pause() { m_is_paused = true; }

@@ -75,6 +75,7 @@ struct torrent_row {
 	std::uint32_t pieces_done = 0;
 	std::uint32_t piece_bytes = 0;
 	std::uint32_t read_errors = 0;   ///< failed reads of the target since it was added
+	std::uint64_t retries = 0;       ///< transfers from and to the target that failed and were tried again
 	std::uint32_t hash_failures = 0; ///< pieces that came with a wrong hash
 	double progress = 0;             ///< 0 to 1; of the check or verification while one runs
 	std::optional<std::uint64_t> eta_seconds;

@@ -382,6 +382,35 @@ TEST_CASE("a fatal disk error stops the torrent once, a failed read is only coun
 	CHECK(bench.count(event_kind::torrent_error) == 1);
 }
 
+TEST_CASE("transfers that were tried again are counted and told of, once for all of a moment", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	auto const cause = make_io_error("pwritev", "/dev/fake0", 0, 16384, ETIMEDOUT);
+	for (int i = 0; i < 3; ++i)
+		bench.swarm->target->count_retry(cause);
+	bench.world.pass(timeouts::status_interval);
+	CHECK(bench.row().retries == 3);
+	CHECK(bench.count(event_kind::disk_retry) == 1);
+	bench.world.pass(timeouts::status_interval);
+	CHECK(bench.count(event_kind::disk_retry) == 1);
+	bench.swarm->target->count_retry(cause);
+	bench.world.pass(timeouts::status_interval);
+	CHECK(bench.row().retries == 4);
+	CHECK(bench.count(event_kind::disk_retry) == 2);
+	CHECK(bench.row().state != torrent_state::error);
+}
+
+TEST_CASE("a torrent on its way out waits for no retry", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	auto const target = bench.swarm->target;
+	CHECK(target->wait_before_retry(std::chrono::milliseconds(0)));
+	bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
+	CHECK_FALSE(target->wait_before_retry(std::chrono::hours(1)));
+}
+
 TEST_CASE("resuming a failed torrent clears the device's state and hashes again before anything counts",
 	"[session]")
 {

@@ -7,7 +7,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,8 +55,16 @@ struct engine_fixture {
 		: faults(std::make_shared<fault_plan>(seed)),
 		  disk(std::make_shared<fake_disk>("/fake/disk", disk_bytes, faults)),
 		  arena(std::move(block_arena::create(capacity_blocks, 4096)).value()),
-		  engine(*arena, dispatcher != nullptr ? *dispatcher : inline_hashers, stats, bounds,
-			  [this]() { return clock.now(); })
+		  engine(
+			  *arena, dispatcher != nullptr ? *dispatcher : inline_hashers, stats, bounds,
+			  [this]() { return clock.now(); },
+			  [this](storage const &target, std::chrono::milliseconds time) {
+				  waits.push_back(time);
+				  clock.advance(time);
+				  if (on_wait)
+					  on_wait();
+				  return target.wait_before_retry(std::chrono::milliseconds(0));
+			  })
 	{
 	}
 	~engine_fixture()
@@ -154,6 +164,8 @@ struct engine_fixture {
 	inline_hash_dispatcher inline_hashers;
 	recording_sink sink;
 	std::uint64_t storages = 0;
+	std::vector<std::chrono::milliseconds> waits; ///< before transfers that were to be tried again
+	std::function<void()> on_wait;                ///< what happens meanwhile
 	partition_engine engine;
 };
 

@@ -771,6 +771,62 @@ TEST_CASE("a failed flush is final although the kernel says OK the next time")
 	CHECK(f.calls(device_call::flush) == 1);
 }
 
+TEST_CASE("a failed flush is final for every torrent that wrote to the device before it")
+{
+	engine_fixture f;
+	auto const one = plain(f);
+	auto const other = f.add_storage({{"400000", piece_bytes, false}}, piece_bytes, "bb");
+	auto const late = f.add_storage({{"500000", piece_bytes, false}}, piece_bytes, "cc");
+	f.write(one, 0, 0, a);
+	f.write(other, 0, 0, a);
+	f.engine.flush_all();
+	f.faults->at_call_of(device_call::flush, 0, {});
+	CHECK(f.failed(f.control(job_kind::sync, one)).operation == "fdatasync");
+	// The device would say OK now: its one failure was told to somebody else.
+	auto const told = f.failed(f.control(job_kind::sync, other));
+	CHECK(told.operation == "fdatasync");
+	CHECK(told.message.find("another flush of the device failed") == 0);
+	CHECK(other->has_failed());
+	CHECK(f.calls(device_call::flush) == 1);
+	// What is written after it is flushed after it.
+	f.write(late, 0, 0, a);
+	f.done(f.control(job_kind::sync, late));
+
+	// After the operator let them go on what is there is looked at, and a flush counts again.
+	for (auto const &s : {one, other}) {
+		f.control(job_kind::discard, s);
+		s->clear_failure();
+		f.done(f.hash(s, 0, true));
+		f.done(f.control(job_kind::sync, s));
+	}
+}
+
+TEST_CASE("a partition whose flush succeeds after another's failed does not make it good")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	partition_stats stats;
+	recording_sink sink;
+	partition_engine second(*f.arena, f.inline_hashers, stats, {}, [&f] { return f.clock.now(); });
+	auto job = f.sink.make_job(job_kind::write, s);
+	job->piece = piece_index{1};
+	job->length_bytes = block_bytes;
+	job->block = f.filled_block(a);
+	second.process(std::move(job));
+	second.flush_all();
+	// A torrent beside it eats the failure of the device's flush.
+	auto const other = f.add_storage({{"400000", piece_bytes, false}}, piece_bytes, "bb");
+	f.write(other, 0, 0, a);
+	f.faults->at_call_of(device_call::flush, 0, {});
+	CHECK(f.failed(f.control(job_kind::sync, other)).operation == "fdatasync");
+	auto sync = f.sink.make_job(job_kind::sync, s);
+	auto const number = sync->number;
+	second.process(std::move(sync));
+	CHECK(f.failed(number).operation == "fdatasync");
+	CHECK(s->has_failed());
+	(void)second.stop(); // its failure was told
+}
+
 TEST_CASE("a write-back writes what is dirty, flushes nothing and keeps the blocks")
 {
 	engine_fixture f;

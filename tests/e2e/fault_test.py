@@ -158,6 +158,94 @@ class WriteErrors(unittest.TestCase):
                                             seeder)
 
 
+class Retries(unittest.TestCase):
+    """A device that fails for a while."""
+
+    def swarm_on_nbd(self, laboratory, direction, **disk):
+        source, torrent, seeder, target = swarm(laboratory, limit=0)
+        for key, value in disk.items():
+            target.ctl("set", key.replace("_", "-"), value)
+        switch = laboratory.folder / "fail-now"
+        device = laboratory.loop(laboratory.nbd("nbd", SIZE, "--filter=error", f"error-{direction}=EIO",
+                                                f"error-{direction}-rate=100%", f"error-file={switch}"))
+        return source, torrent, seeder, target, switch, device
+
+    def test_a_target_whose_writes_fail_for_a_while_is_done_all_the_same(self):
+        need_root()
+        with Lab() as laboratory:
+            source, torrent, seeder, target, switch, device = self.swarm_on_nbd(
+                laboratory, "pwrite", retry_limit=20, retry_delay=100)
+            switch.touch()
+            target.add(torrent, device, "--peer", seeder.peer)
+            row = target.wait_for(lambda row: row["retries"] >= 2, "writes are tried again")
+            self.assertEqual((row["state"], row["error"]), ("downloading", None))
+            stats = target.json("stats")
+            self.assertGreaterEqual(stats["devices"][0]["retries"], 2)
+            self.assertEqual(stats["devices"][0]["errors"], 0)
+            self.assertGreaterEqual(stats["events"]["by_kind"]["disk-retry"], 1)
+            switch.unlink()
+            target.wait_synced()
+            self.assertEqual(target.json("stats")["totals"]["errors"], 0)
+            target.ctl("remove", "all")
+            sh("cmp", source, device)
+
+    def test_a_target_that_goes_on_failing_stops_after_the_limit(self):
+        need_root()
+        with Lab() as laboratory:
+            source, torrent, seeder, target, switch, device = self.swarm_on_nbd(
+                laboratory, "pwrite", retry_limit=2, retry_delay=10)
+            switch.touch()
+            target.add(torrent, device, "--peer", seeder.peer)
+            row = target.wait_for(lambda row: row["state"] == "error", "the limit is reached")
+            self.assertEqual(row["error"]["context"]["errno_name"], "EIO")
+            self.assertGreaterEqual(row["retries"], 2)
+            switch.unlink()
+            target.ctl("resume", "all")
+            target.wait_synced()
+            target.ctl("remove", "all")
+            sh("cmp", source, device)
+
+    def test_a_source_whose_reads_fail_for_a_while_loses_no_peer(self):
+        need_root()
+        with Lab() as laboratory:
+            source = laboratory.random_image("source", SIZE)
+            torrent = laboratory.torrent(source, None, "--fs", "raw")
+            switch = laboratory.folder / "fail-now"
+            backing = laboratory.nbd("nbd", SIZE, "--filter=error", "error-pread=EIO", "error-pread-rate=100%",
+                                     f"error-file={switch}")
+            device = laboratory.loop(backing)
+            sh("dd", f"if={source}", f"of={device}", "bs=1M", "oflag=direct", "conv=fsync", "status=none")
+            lab.forget_cached(backing)
+            seeder = laboratory.daemon("seeder", {"disk": {"retry-limit": 20}})
+            seeder.add(torrent, device, "--seed")
+            target = laboratory.daemon("target")
+            switch.touch()
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            row = seeder.wait_for(lambda row: row["retries"] >= 2, "reads are tried again")
+            self.assertEqual((row["state"], row["read_errors"]), ("seeding", 0))
+            switch.unlink()
+            target.wait_synced()
+            self.assertEqual(seeder.torrent()["read_errors"], 0)
+            sh("cmp", source, image)
+
+    def test_removing_and_stopping_wait_for_no_device_to_recover(self):
+        need_root()
+        with Lab() as laboratory:
+            # Waiting out all attempts would take minutes, more than any deadline here.
+            source, torrent, seeder, target, switch, device = self.swarm_on_nbd(
+                laboratory, "pwrite", retry_limit=20, retry_delay=10000)
+            switch.touch()
+            target.add(torrent, device, "--peer", seeder.peer)
+            wait_until(lambda: target.json("stats")["devices"][0]["dirty_bytes"], "something is to be written")
+            target.ctl("remove", "all", "--timeout", "60")
+            self.assertEqual(target.torrents_now(), [])
+            target.add(torrent, device, "--peer", seeder.peer)
+            wait_until(lambda: target.json("stats")["devices"][0]["dirty_bytes"], "something is to be written")
+            target.stop(seconds=60)
+            self.assertIn("pwritev", target.log_text(), "what was lost is not passed over")
+
+
 class Sources(unittest.TestCase):
     """A source that is not what its torrent says."""
 

@@ -38,6 +38,7 @@ public:
 	std::string const &path() const { return m_path; }
 	device_geometry const &geometry() const { return m_geometry; }
 	fault_plan &faults() { return *m_faults; }
+	std::shared_ptr<flush_history> const &flushes() const { return m_flushes; }
 
 	/// What a reader would see now; around all faults.
 	std::vector<std::byte> bytes(std::uint64_t offset_bytes, std::uint64_t length_bytes) const;
@@ -73,6 +74,7 @@ private:
 	std::string m_path;
 	device_geometry m_geometry;
 	std::shared_ptr<fault_plan> m_faults;
+	std::shared_ptr<flush_history> m_flushes = std::make_shared<flush_history>();
 	std::size_t m_queue_depth = 1;
 	mutable std::mutex m_mutex; ///< guards all below
 	std::vector<std::byte> m_content;
@@ -116,7 +118,7 @@ class fake_device_claim : public device_claim
 public:
 	explicit fake_device_claim(
 		std::shared_ptr<fake_disk> disk, device_access access = device_access::read_write)
-		: m_disk(std::move(disk)), m_access(access)
+		: device_claim(disk->flushes()), m_disk(std::move(disk)), m_access(access)
 	{
 		m_identity.device_number = std::hash<std::string>()(m_disk->path());
 		m_identity.name = m_disk->path();
