@@ -4,6 +4,7 @@
 #include "actors/state_keeper.hpp"
 #include "actors/timeouts.hpp"
 #include "tests/support/fake_block_device.hpp"
+#include "tests/support/recording_sink.hpp"
 #include "tests/support/test_system.hpp"
 
 #include <catch2/catch.hpp>
@@ -64,7 +65,8 @@ public:
 	bool piece_matches(std::string const &, disk_job const &job) override
 	{
 		auto const bytes = m_disk->bytes(static_cast<std::uint64_t>(to_int(job.piece)) * mib, mib);
-		return job.sha1 == sha1_of(bytes) && to_int(job.piece) != wrong_piece;
+		auto const right = wanted ? sha1_of(std::vector(mib, *wanted)) : sha1_of(bytes);
+		return job.sha1 == right && to_int(job.piece) != wrong_piece;
 	}
 	void prepare_hash(std::string const &, disk_job &job) override { job.want_sha1 = true; }
 	result<void> apply(session_setting const &setting) override { return note("set " + setting.key); }
@@ -106,6 +108,7 @@ public:
 	std::vector<std::string> &asked;
 	std::shared_ptr<storage> target;
 	std::int32_t wrong_piece = -1;
+	std::optional<std::byte> wanted; ///< the torrent's content; without it, whatever is on the disk
 	std::vector<bool> pieces_now = std::vector<bool>(4);
 	std::vector<session_fact> at_close; ///< what comes out only while the session closes
 
@@ -432,6 +435,137 @@ TEST_CASE("resuming a failed torrent clears the device's state and hashes again 
 	bench.swarm->report_status(true);
 	bench.world.run();
 	CHECK(bench.row().is_synced);
+}
+
+namespace
+{
+
+/// A torrent's life from add to stop, of which one device call fails.
+class swept_life
+{
+public:
+	swept_life(device_call kind, std::uint64_t call)
+	{
+		m_bench.disk->faults().at_call_of(kind, call, {});
+		m_bench.swarm->wanted = content;
+		m_sink.on_finished = [this](tracked_job &job) {
+			if (!job.failure)
+				return;
+			session_fact fact;
+			fact.what = session_fact::kind::disk_error;
+			fact.failure = job.failure;
+			fact.is_fatal = job.is_first_failure;
+			m_bench.swarm->report(std::move(fact));
+		};
+	}
+
+	void run()
+	{
+		REQUIRE(m_bench.add());
+		download();
+		m_bench.receive({true, true, false, false}); // a checkpoint
+		m_bench.complete_and_sync();
+		check_synced();
+		if (m_bench.row().state == torrent_state::seeding) {
+			CHECK(m_bench.tell(verify_atom::value));
+			m_bench.world.run();
+		}
+		m_has_failed = m_bench.row().state == torrent_state::error;
+		if (m_has_failed) {
+			CHECK(m_bench.row().failure->message == fault_mark);
+			CHECK(m_bench.count(event_kind::torrent_error) == 1);
+			CHECK(m_bench.kept().is_doubtful);
+			mend();
+		}
+		CHECK(m_bench.row().is_verified);
+		CHECK(m_bench.row().is_synced);
+		CHECK(m_bench.stop());
+	}
+
+	bool is_played() const { return m_bench.disk->faults().played() > 0; }
+	bool has_failed() const { return m_has_failed; }
+
+	/// Answers whether every job came back once.
+	bool is_whole()
+	{
+		m_bench.world.run();
+		return m_sink.faults().empty() && m_sink.answered() == m_sink.made();
+	}
+
+private:
+	static constexpr auto content = std::byte{0x5a};
+
+	void download()
+	{
+		auto const &target = m_bench.swarm->target;
+		for (std::int32_t piece = 0; piece < target->pieces().piece_count(); ++piece) {
+			std::vector<job_ptr> jobs;
+			for (std::uint32_t at = 0; at < mib; at += block_bytes) {
+				auto job = m_sink.make_job(job_kind::write, target);
+				job->piece = piece_index{piece};
+				job->offset_bytes = at;
+				job->length_bytes = block_bytes;
+				job->block = m_bench.arena->allocate(block_purpose::receive);
+				REQUIRE(job->block);
+				std::memset(job->block.data(), std::to_integer<int>(content), block_bytes);
+				jobs.push_back(std::move(job));
+			}
+			m_bench.router.submit(std::move(jobs));
+			m_bench.world.run();
+		}
+	}
+
+	void check_synced()
+	{
+		if (!m_bench.row().is_synced)
+			return;
+		m_bench.disk->cut_power();
+		CHECK(m_bench.disk->bytes(0, 4 * mib) == std::vector(4 * mib, content));
+	}
+
+	/// The cause is gone, the operator resumes, what differs is fetched again.
+	void mend()
+	{
+		m_bench.disk->faults().switch_off();
+		CHECK(m_bench.tell(resume_atom::value));
+		CHECK(m_bench.row().state == torrent_state::checking);
+		m_bench.swarm->report(session_fact::kind::checked);
+		m_bench.swarm->report_status(false);
+		m_bench.world.run();
+		download();
+		m_bench.swarm->report_status(true);
+		m_bench.world.run();
+		CHECK(m_bench.row().is_synced);
+		check_synced();
+		CHECK(m_bench.tell(verify_atom::value));
+		m_bench.world.run();
+	}
+
+	recording_sink m_sink;
+	session_bench m_bench;
+	bool m_has_failed = false;
+};
+
+} // namespace
+
+TEST_CASE(
+	"whichever device call fails in a torrent's life, it is told once and mended by a resume", "[session]")
+{
+	auto const kind = GENERATE(device_call::open, device_call::read, device_call::write, device_call::flush);
+	CAPTURE(static_cast<int>(kind));
+	std::uint64_t call = 0;
+	for (;; ++call) {
+		INFO("fault at call " << call << " of this kind");
+		swept_life life(kind, call);
+		life.run();
+		CHECK(life.is_whole());
+		CHECK(life.has_failed() == life.is_played());
+		if (!life.is_played())
+			break;
+		REQUIRE(call < 1000);
+	}
+	// There are two partitions.
+	CHECK(call >= 2);
 }
 
 TEST_CASE("verification reads the device and names what differs", "[session]")
