@@ -269,7 +269,7 @@ def hang(ctx, only):
                     ctx.never("no answer meanwhile", answered != 0, f"exit status {answered}")
                     ctx.seen["answers meanwhile"] += 1
                 disk.go_on()
-                ctx.done += 1
+                ctx.done += disk.hung > 0
                 row = settled(daemon)
                 ctx.never("error", row["state"] == "error", json.dumps(row["error"]))
                 ctx.never("wrong bytes", disk.durable_bytes() != swarm.bytes)

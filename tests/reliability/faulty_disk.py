@@ -35,7 +35,7 @@ class FaultyDisk:
         self.content = bytearray(size_bytes)
         self.durable = bytearray(size_bytes)
         self.unsynced = []
-        self.writes = self.reads = self.flushes = self.played = 0
+        self.writes = self.reads = self.flushes = self.played = self.hung = 0
         self.faults = {}  # (kind, number of the call of this kind) -> fault
         self.always = {}
         self.is_off = self.is_hanging = False
@@ -208,6 +208,7 @@ class FaultyDisk:
 
     def _carry_out(self, kind, flags, offset, length, data):
         with self.lock:
+            self.hung += self.is_hanging
             self.lock.wait_for(lambda: not self.is_hanging)
             if self.is_off:
                 return 0, bytes(self.content[offset:offset + length]) if kind == _READ else b""
