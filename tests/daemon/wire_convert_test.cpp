@@ -86,7 +86,7 @@ TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 	report.budget_blocks = 4;
 	report.blocks_refused = 2;
 	report.partitions[1].device = "/dev/sda";
-	report.devices.push_back({"/dev/sda", disk_kind::rotational, 2, 3, 4, 5, 6, 7, 8});
+	report.devices.push_back({"/dev/sda", disk_kind::rotational, 2, 3, 4, 5, 6, 7, 8, 9, 10});
 	auto const shown = to_json(report);
 	CHECK(shown["totals"]["write_ops"] == 15);
 	CHECK(shown["partitions"][1]["write_ops"] == 3);
@@ -96,7 +96,8 @@ TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 	CHECK(shown["devices"] ==
 		json::parse(
 			R"([{"device":"/dev/sda","kind":"rotational","partitions":2,"dirty_bytes":3,"dirty_mark_bytes":4,
-			"drain_bytes_per_second":5,"blocks_refused":6,"backpressure_count":7,"backpressure_ms":8}])"));
+			"drain_bytes_per_second":5,"blocks_refused":6,"backpressure_count":7,"backpressure_ms":8,"errors":9,
+			"retries":10}])"));
 	CHECK(shown["budget"]["capacity_bytes"] == 65536);
 	CHECK(shown["budget"]["blocks_refused"] == 2);
 }
