@@ -53,11 +53,13 @@ std::vector<char> peer_roster::message_to(peer_id newcomer) const
 	std::vector<char> message;
 	if (m_here.empty())
 		return message;
+	// It may be here twice, while one of two connections closes; nobody is to connect to itself.
+	auto const own = m_here.find(newcomer);
 	auto entry = std::next(m_here.begin(), static_cast<std::ptrdiff_t>(newcomer * 7919 % m_here.size()));
 	for (std::size_t seen = 0, told = 0; seen < m_here.size() && told < entries_max; ++seen) {
 		if (entry == m_here.end())
 			entry = m_here.begin();
-		if (entry->first != newcomer) {
+		if (own == m_here.end() || entry->second != own->second) {
 			auto const &where = entry->second;
 			message.push_back(where.is_v6 ? v6_mark : v4_mark);
 			std::copy_n(where.address.begin(), address_bytes(where.is_v6), std::back_inserter(message));

@@ -44,6 +44,7 @@ TEST_CASE("a newcomer learns of all who are there but itself")
 	teller.add(1, v4(10, 0, 0, 1));
 	teller.add(2, v6(0x20, 2, 7000));
 	teller.add(3, v4(10, 0, 0, 3));
+	teller.add(4, v4(10, 0, 0, 3));
 	peer_roster newcomer;
 	auto const named = newcomer.newly_named(teller.message_to(3), false);
 	REQUIRE(named.size() == 2);
