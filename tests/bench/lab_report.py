@@ -17,7 +17,8 @@ def run_line(outcome):
     events = "".join(f"; {when} s {what}" for when, what in outcome["events"])
     faults = "".join(f"; WRONG: {fault}" for fault in outcome["wrong"])
     missing = f"; {outcome['missing']} NEVER ENDED" if outcome["missing"] else ""
-    return (f"{outcome['nodes_count']} nodes at {outcome['mbit']:g} Mbit/s, {outcome['tool']}: first {times[0]:.1f}, "
+    fates = f" with {', '.join(outcome['fates'])} (others: median {median(outcome['others']):.1f} s)" if outcome["fates"] else ""
+    return (f"{outcome['nodes_count']} nodes at {outcome['mbit']:g} Mbit/s, {outcome['tool']}{fates}: first {times[0]:.1f}, "
             f"median {median(times):.1f}, last {times[-1]:.1f} s of ideally {outcome['ideal']:.1f}: {efficiency(outcome):.3f}; source sent "
             f"{outcome['source_images']:.2f} images{duplicate}; CPU {outcome['cpu_busy'][0]:.0%} busy, {outcome['cpu_busy'][1]:.0%} with what ran niced; "
             f"{outcome['verified']} verified{missing}{faults}{events}")
@@ -43,3 +44,26 @@ def report(runs):
                      f"{sum(outcome['verified'] + outcome['missing'] + len(outcome['wrong']) for outcome in outcomes)}", len(outcomes)])
     return table(["nodes", "Mbit/s", "tool", "first s", "median s", "last s", "ideal s", "efficiency", "source images", "MiB twice",
                   "CPU busy", "verified", "runs"], rows)
+
+
+def disturbance_report(runs):
+    """What each fate did to the nodes that it did not hit: their median and last against those of undisturbed runs of the same lab."""
+    plain = collections.defaultdict(list)
+    for run in runs:
+        if run["tool"] == "eziod" and not run["fates"]:
+            plain[(run["nodes_count"], run["mbit"], run["size"])].append(run)
+    groups = collections.defaultdict(list)
+    for run in runs:
+        if run["fates"] and plain.get((run["nodes_count"], run["mbit"], run["size"])):
+            groups[(run["nodes_count"], run["mbit"], run["size"], " ".join(run["fates"]))].append(run)
+    rows = []
+    for (nodes, mbit, size, fates), outcomes in groups.items():
+        calm = plain[(nodes, mbit, size)]
+        was, now = (median(median(outcome["others"]) for outcome in some) for some in (calm, outcomes))
+        last = median(max(outcome["others"], default=float("nan")) for outcome in outcomes)
+        fated = [max(outcome["times"]) for outcome in outcomes if len(outcome["times"]) > len(outcome["others"])]
+        rows.append([nodes, f"{mbit:g}", fates, f"{was:.1f}", f"{now:.1f}", f"{now / was - 1:+.1%}", f"{last:.1f}",
+                     f"{median(fated):.1f}" if fated else "-", f"{median(outcome['source_images'] for outcome in outcomes):.2f}",
+                     sum(outcome["missing"] for outcome in outcomes), len(outcomes)])
+    return table(["nodes", "Mbit/s", "fate", "median s, undisturbed", "median s, others", "change", "last s, others",
+                  "last s of all", "source images", "never ended", "runs"], rows) if rows else ""

@@ -87,7 +87,7 @@ class OtherTool:
         times = sorted(when - self.t0 for when in self.ended.values())
         # What left the wire, headers included; the payload by itself is not known here.
         images = self.source_sent * 1448 / 1514 / self.scene.payload_bytes
-        return {"tool": self.name, "times": times, "missing": self.links.count - 1 - len(times), "source_images": images,
+        return {"tool": self.name, "times": times, "others": times, "missing": self.links.count - 1 - len(times), "source_images": images,
                 "duplicate_mib": None, "cpu_busy": self.cpu_busy, "events": [], "nodes": []}
 
     def close(self):

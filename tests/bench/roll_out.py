@@ -83,6 +83,10 @@ class RollOut:
         return self.plan.get(machine.index)
 
     def run(self, deadline_s):
+        # Before the daemons: each has a mount namespace of its own from its start on.
+        for machine in self.nodes:
+            if not (self.fate(machine) and self.fate(machine).kind == "corrupt"):
+                self.scene.place(machine.index, self.fate(machine))
         for machine in self.machines:
             machine.spawn()
         for machine in self.machines:
@@ -228,6 +232,7 @@ class RollOut:
     def outcome(self):
         size = self.scene.payload_bytes
         times = sorted(machine.ended - self.t0 for machine in self.expected() if machine.ended)
+        others = sorted(machine.ended - self.t0 for machine in self.nodes if machine.ended and not self.fate(machine))
         source_up = self.source.last.get("uploaded_bytes", 0)
         rows = []
         for machine in self.nodes:
@@ -241,7 +246,7 @@ class RollOut:
                 "peers": machine.last.get("peers", 0), "hash_failures": machine.last.get("hash_failures", 0),
                 "wire_sent": self.wires[machine.index][0], "wire_received": self.wires[machine.index][1],
                 "dropped": self.links.dropped(machine.index), "timeline": machine.timeline})
-        return {"tool": "eziod", "times": times, "missing": len(self.expected()) - len(times), "source_images": source_up / size,
+        return {"tool": "eziod", "times": times, "others": others, "missing": len(self.expected()) - len(times), "source_images": source_up / size,
                 "duplicate_mib": sum(row["duplicate"] or 0 for row in rows) / MIB, "cpu_busy": self.cpu_busy, "events": self.events,
                 "nodes": rows, "source_timeline": self.source.timeline}
 
