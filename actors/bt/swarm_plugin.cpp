@@ -5,6 +5,7 @@
 
 #include <libtorrent/address.hpp>
 #include <libtorrent/bdecode.hpp>
+#include <libtorrent/bencode.hpp>
 #include <libtorrent/entry.hpp>
 #include <libtorrent/error_code.hpp>
 #include <libtorrent/extensions.hpp>
@@ -14,9 +15,12 @@
 #include <libtorrent/torrent_handle.hpp>
 
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
+#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,6 +31,7 @@ namespace
 
 constexpr char roster_name[] = "ez_roster";
 constexpr char source_name[] = "ez_source";
+constexpr char pex_name[] = "ut_pex";
 /// Ours to choose; libtorrent's own extensions use small numbers.
 constexpr std::uint8_t roster_number = 40;
 constexpr std::uint8_t have_message = 4;
@@ -149,6 +154,10 @@ public:
 	void send_roster();
 
 private:
+	/// A message of peer exchange (BEP 11), on which libtorrent connects at once; to those that connect_peer
+	/// names only at its next second. Once a connection, since too many are taken for a flood.
+	void send_pex();
+	void send_extended(std::uint8_t number, std::span<char const> body);
 	void send(std::vector<char> const &message)
 	{
 		m_peer.send_buffer(message.data(), static_cast<int>(message.size()));
@@ -160,8 +169,10 @@ private:
 	lt::peer_connection_handle m_peer;
 	std::uint64_t m_id;
 	std::uint8_t m_roster_number = 0; ///< the peer's, 0 if it does not speak it
-	bool m_has_fast = false;          ///< it understands "have all"
-	bool m_said_source = false;       ///< we told it that we direct
+	std::uint8_t m_pex_number = 0;
+	bool m_has_fast = false;    ///< it understands "have all"
+	bool m_has_greeted = false; ///< its extension handshake came
+	bool m_said_source = false; ///< we told it that we direct
 	bool m_is_directed = false;
 	bool m_is_hiding = false;
 	bool m_has_hidden = false;
@@ -244,12 +255,17 @@ bool swarm_peer::on_extension_handshake(lt::bdecode_node const &handshake)
 	if (handshake.type() != lt::bdecode_node::dict_t)
 		return true;
 	auto const messages = handshake.dict_find_dict("m");
-	auto const number = messages ? messages.dict_find_int_value(roster_name) : 0;
-	if (number <= 0 || number > 255 || m_roster_number != 0)
+	auto const number_of = [&messages](char const *name) {
+		auto const number = messages ? messages.dict_find_int_value(name) : 0;
+		return static_cast<std::uint8_t>(number > 0 && number <= 255 ? number : 0);
+	};
+	if (std::exchange(m_has_greeted, true))
 		return true;
-	m_roster_number = static_cast<std::uint8_t>(number);
-	m_is_hiding = !m_swarm->role().is_source && handshake.dict_find_int_value(source_name) == 1;
-	if (m_said_source && m_has_fast) {
+	m_pex_number = number_of(pex_name);
+	m_roster_number = number_of(roster_name);
+	bool const is_ours = m_roster_number != 0;
+	m_is_hiding = is_ours && !m_swarm->role().is_source && handshake.dict_find_int_value(source_name) == 1;
+	if (is_ours && m_said_source && m_has_fast) {
 		m_is_directed = true;
 		m_swarm->spreader()->join(m_id, true);
 		m_swarm->direct();
@@ -262,7 +278,7 @@ bool swarm_peer::on_extension_handshake(lt::bdecode_node const &handshake)
 	}
 	// Who connected is the newcomer.
 	if (!m_peer.is_outgoing() || m_swarm->is_complete())
-		send_roster();
+		send_pex();
 	return true;
 }
 
@@ -270,14 +286,42 @@ void swarm_peer::send_roster()
 {
 	if (m_roster_number == 0 || !m_swarm->role().tells_peers)
 		return;
-	auto const list = m_swarm->roster().message_to(m_id);
-	if (list.empty())
+	send_extended(m_roster_number, m_swarm->roster().message_to(m_id));
+}
+
+void swarm_peer::send_pex()
+{
+	if (m_pex_number == 0 || !m_swarm->role().tells_peers)
+		return;
+	std::string v4;
+	std::string v6;
+	for (auto const &where : m_swarm->roster().list_for(m_id)) {
+		auto &out = where.is_v6 ? v6 : v4;
+		out.append(where.address.begin(), where.address.begin() + (where.is_v6 ? 16 : 4));
+		out.push_back(static_cast<char>(where.port >> 8));
+		out.push_back(static_cast<char>(where.port & 0xff));
+	}
+	if (v4.empty() && v6.empty())
+		return;
+	lt::entry message(lt::entry::dictionary_t);
+	message["added.f"] = std::string(v4.size() / 6, '\0');
+	message["added6.f"] = std::string(v6.size() / 18, '\0');
+	message["added"] = std::move(v4);
+	message["added6"] = std::move(v6);
+	std::vector<char> body;
+	lt::bencode(std::back_inserter(body), message);
+	send_extended(m_pex_number, body);
+}
+
+void swarm_peer::send_extended(std::uint8_t number, std::span<char const> body)
+{
+	if (body.empty())
 		return;
 	std::vector<char> message;
-	append(message, static_cast<std::uint32_t>(2 + list.size()));
+	append(message, static_cast<std::uint32_t>(2 + body.size()));
 	message.push_back(static_cast<char>(extended_message));
-	message.push_back(static_cast<char>(m_roster_number));
-	message.insert(message.end(), list.begin(), list.end());
+	message.push_back(static_cast<char>(number));
+	message.insert(message.end(), body.begin(), body.end());
 	send(message);
 }
 

@@ -18,9 +18,10 @@ struct swarm_role {
 /// Our extension of the BitTorrent protocol, per torrent; peers that do not speak it notice nothing.
 ///
 /// Both sides name "ez_roster" in the extension handshake, under whose number peers send each other lists of
-/// peers (see peer_roster). A source says "ez_source" too: a node then takes no notice of the source's first
-/// bitfield, the source sends it a plain "have" for each piece that it is to take (see piece_spreader), and,
-/// once every piece exists elsewhere, "have all".
+/// peers (see peer_roster); a newcomer's first list comes as a message of peer exchange. A source says
+/// "ez_source" too: a node then takes no notice of the source's first bitfield, the source sends it a plain
+/// "have" for each piece that it is to take (see piece_spreader), and, once every piece exists elsewhere,
+/// "have all".
 ///
 /// libtorrent calls it, on its network thread.
 std::shared_ptr<lt::torrent_plugin> make_swarm_plugin(lt::torrent_handle const &torrent, swarm_role role);

@@ -48,26 +48,31 @@ void peer_roster::remove(peer_id peer)
 	m_here.erase(peer);
 }
 
-std::vector<char> peer_roster::message_to(peer_id newcomer) const
+std::vector<listen_endpoint> peer_roster::list_for(peer_id newcomer) const
 {
-	std::vector<char> message;
+	std::vector<listen_endpoint> list;
 	if (m_here.empty())
-		return message;
+		return list;
 	// It may be here twice, while one of two connections closes; nobody is to connect to itself.
 	auto const own = m_here.find(newcomer);
 	auto entry = std::next(m_here.begin(), static_cast<std::ptrdiff_t>(newcomer * 7919 % m_here.size()));
-	for (std::size_t seen = 0, told = 0; seen < m_here.size() && told < entries_max; ++seen) {
+	for (std::size_t seen = 0; seen < m_here.size() && list.size() < entries_max; ++seen, ++entry) {
 		if (entry == m_here.end())
 			entry = m_here.begin();
-		if (own == m_here.end() || entry->second != own->second) {
-			auto const &where = entry->second;
-			message.push_back(where.is_v6 ? v6_mark : v4_mark);
-			std::copy_n(where.address.begin(), address_bytes(where.is_v6), std::back_inserter(message));
-			message.push_back(static_cast<char>(where.port >> 8));
-			message.push_back(static_cast<char>(where.port & 0xff));
-			++told;
-		}
-		++entry;
+		if (own == m_here.end() || entry->second != own->second)
+			list.push_back(entry->second);
+	}
+	return list;
+}
+
+std::vector<char> peer_roster::message_to(peer_id newcomer) const
+{
+	std::vector<char> message;
+	for (auto const &where : list_for(newcomer)) {
+		message.push_back(where.is_v6 ? v6_mark : v4_mark);
+		std::copy_n(where.address.begin(), address_bytes(where.is_v6), std::back_inserter(message));
+		message.push_back(static_cast<char>(where.port >> 8));
+		message.push_back(static_cast<char>(where.port & 0xff));
 	}
 	return message;
 }

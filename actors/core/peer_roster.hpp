@@ -24,7 +24,7 @@ struct listen_endpoint {
 };
 
 /// Who takes part in a swarm, told by each node to each newcomer, so that nodes which are told of one peer
-/// only find all others within a round trip. (libtorrent's peer exchange says it once a minute.) A newcomer
+/// only find all others within a round trip. (libtorrent's peer exchange speaks once a minute.) A newcomer
 /// connects to those that were there before it, so that no two connect to each other at once.
 /// Not thread-safe: network thread only.
 class peer_roster
@@ -41,8 +41,10 @@ public:
 	void add(peer_id peer, listen_endpoint where);
 	void remove(peer_id peer);
 
-	/// The message to a newcomer: those that are here, at most entries_max, beginning at a place that differs
-	/// from newcomer to newcomer.
+	/// Whom to tell a newcomer of: those that are here and are not at its own address, at most entries_max,
+	/// beginning at a place that differs from newcomer to newcomer.
+	std::vector<listen_endpoint> list_for(peer_id newcomer) const;
+	/// The same as a message.
 	std::vector<char> message_to(peer_id newcomer) const;
 
 	/// Whom to connect to after a message; each address once per tick round. Malformed messages name nobody.
