@@ -132,12 +132,12 @@ constexpr auto table = std::to_array<command_info>({
 		"A gap in the sequence numbers is reported as events lost."},
 	{"wait", "[SEL...]", 0, operands_unlimited, wait_options, "wait until torrents have reached a condition",
 		"Without SEL: all torrents."},
-	{"fleet", "status|wait [SEL...]", 1, operands_unlimited, fleet_options,
-		"show many daemons, the worst first, or wait for all of them",
+	{"fleet", "status|wait|top [SEL...]", 1, operands_unlimited, fleet_options,
+		"show many daemons, the worst first, wait for all of them, or watch them",
 		"Exit status: the worst of all nodes, in the order 4, 5, 3, 1, 7, 6, 0. status asks every node once, "
 		"for "
 		"at most --timeout (5 s); wait ends when every node has reached the condition or failed, or after "
-		"--timeout."},
+		"--timeout. top fills the screen until q is typed; d hides the nodes that are done."},
 	{"create", "SOURCE", 1, 1, create_options_table,
 		"make a torrent of a block device, an image or partclone's torrent.info", ""},
 	{"inspect", "FILE", 1, 1, {}, "show what a torrent file covers and what is wrong with it",

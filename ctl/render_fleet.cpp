@@ -2,8 +2,10 @@
 
 #include "ctl/text_format.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <sstream>
 #include <utility>
 
 namespace ezio::ctl
@@ -53,6 +55,9 @@ std::vector<cell> cells_of(node_row const &row)
 		{row.failure ? printable(to_string(*row.failure)) : std::string(), "31"}};
 }
 
+/// Two of totals, the titles, the keys.
+constexpr std::size_t lines_around_rows = 4;
+
 } // namespace
 
 std::string render_fleet(
@@ -83,6 +88,41 @@ std::string render_fleet_totals(fleet_totals const &totals)
 			format_ratio(totals.source_uploaded_bytes, totals.source_size_bytes) + " images, at " +
 			format_rate(totals.source_up_rate);
 	return text + "\n";
+}
+
+std::size_t fleet_rows_shown(screen_size size)
+{
+	return size.rows > lines_around_rows ? size.rows - lines_around_rows : 0;
+}
+
+std::vector<std::string> draw_fleet(fleet_totals const &totals, std::vector<node_row> const &rows,
+	std::vector<std::size_t> const &order, std::size_t first, screen_size size, bool use_colour)
+{
+	auto const cut = [&size](std::string const &text) { return cut_to_width(text, size.columns); };
+	auto summary = render_fleet_totals(totals);
+	summary.pop_back();
+	// Who is where on one line, what moves on the next.
+	auto const end = std::min(summary.find("; "), summary.size());
+	std::vector<std::string> lines{
+		cut(summary.substr(0, end)), cut(summary.substr(std::min(end + 2, summary.size())))};
+
+	auto const begin = std::min(first, order.size());
+	auto const count = std::min(fleet_rows_shown(size), order.size() - begin);
+	auto const visible = std::span(order).subspan(begin, count);
+	std::istringstream listed(render_fleet(rows, {visible.begin(), visible.end()}, false));
+	std::string line;
+	for (std::size_t i = 0; std::getline(listed, line); ++i) {
+		line = cut(line);
+		if (use_colour && i > 0)
+			line = "\x1b[" + std::string(colour_of(rows[visible[i - 1]].standing)) + "m" + line + "\x1b[0m";
+		lines.push_back(std::move(line));
+	}
+	lines.resize(size.rows);
+	if (!lines.empty())
+		lines.back() = cut("q quit  j k scroll  space b page  g G ends  d done ones   " +
+			std::to_string(std::min(begin + 1, order.size())) + "-" + std::to_string(begin + count) + " of " +
+			std::to_string(order.size()));
+	return lines;
 }
 
 } // namespace ezio::ctl

@@ -1,7 +1,6 @@
-#include "ctl/fleet_poll.hpp"
+#include "ctl/fleet_command.hpp"
 #include "ctl/fleet_wait.hpp"
 #include "ctl/render_fleet.hpp"
-#include "ctl/run.hpp"
 #include "ctl/text_format.hpp"
 
 #include <algorithm>
@@ -18,41 +17,9 @@ using wire::exit_status;
 namespace
 {
 
-/// One node that hangs costs no more than that.
-constexpr auto node_time = 5s;
-constexpr auto wait_pause = 1s;
 constexpr auto default_grace = 30.0;
-/// Redrawing more often would show nothing that somebody could read.
-constexpr auto progress_pause = 500ms;
 /// When the time is over, nodes that are being asked still get to answer.
 constexpr auto last_look_time = 1s;
-
-result<fleet_poll> open_fleet(command_context const &context, fleet_poll::pace how)
-{
-	auto const where = context.line.value("--nodes");
-	if (!where)
-		return make_error(
-			errc::invalid_argument, "fleet needs --nodes FILE or --nodes HOST,...; see ezioctl fleet --help");
-	auto const nodes = read_fleet(*where, context.settings.endpoint);
-	if (!nodes)
-		return nodes.failure();
-	auto client = fleet_client::open(*nodes, *context.io.interrupted);
-	if (!client)
-		return client.failure();
-	invocation line = context.line;
-	line.operands.erase(line.operands.begin());
-	return fleet_poll(*nodes, std::move(*client), selectors_of(line), how);
-}
-
-struct fleet_rows {
-	explicit fleet_rows(std::vector<node_facts> const &facts)
-	{
-		std::ranges::transform(facts, std::back_inserter(rows), make_node_row);
-		totals = sum_up(facts, rows);
-	}
-	std::vector<node_row> rows;
-	fleet_totals totals;
-};
 
 void print_rows(command_context const &context, fleet_rows const &fleet)
 {
@@ -63,7 +30,7 @@ void print_rows(command_context const &context, fleet_rows const &fleet)
 handler_result run_fleet_status(command_context const &context)
 {
 	auto const limit = std::chrono::ceil<clock::duration>(
-		context.settings.timeout.value_or(std::chrono::duration<double>(node_time)));
+		context.settings.timeout.value_or(std::chrono::duration<double>(fleet_node_time)));
 	auto fleet = open_fleet(context, {limit, limit});
 	if (!fleet)
 		return fleet.failure();
@@ -100,7 +67,7 @@ public:
 	handler_result run()
 	{
 		for (;;) {
-			auto const heard = m_fleet.advance(std::min(m_end, clock::now() + wait_pause));
+			auto const heard = m_fleet.advance(std::min(m_end, clock::now() + fleet_pause));
 			if (!heard)
 				return end_progress(), heard.failure();
 			auto const time = clock::now();
@@ -135,7 +102,7 @@ private:
 	{
 		if (!m_context.io.is_err_terminal || m_context.settings.is_json || time < m_next_progress)
 			return;
-		m_next_progress = time + progress_pause;
+		m_next_progress = time + fleet_draw_pause;
 		auto line = render_fleet_totals(fleet_rows(m_fleet.facts()).totals);
 		line.pop_back();
 		*m_context.io.err << "\r\x1b[K" << line << std::flush;
@@ -202,7 +169,7 @@ handler_result run_fleet_wait(command_context const &context)
 	auto const grace = context.line.seconds("--grace");
 	if (!grace)
 		return grace.failure();
-	auto fleet = open_fleet(context, {wait_pause, node_time});
+	auto fleet = open_fleet(context, {fleet_pause, fleet_node_time});
 	if (!fleet)
 		return fleet.failure();
 	return fleet_waiter(context, std::move(*fleet), *condition, *name,
@@ -212,6 +179,29 @@ handler_result run_fleet_wait(command_context const &context)
 
 } // namespace
 
+result<fleet_poll> open_fleet(command_context const &context, fleet_poll::pace how)
+{
+	auto const where = context.line.value("--nodes");
+	if (!where)
+		return make_error(
+			errc::invalid_argument, "fleet needs --nodes FILE or --nodes HOST,...; see ezioctl fleet --help");
+	auto const nodes = read_fleet(*where, context.settings.endpoint);
+	if (!nodes)
+		return nodes.failure();
+	auto client = fleet_client::open(*nodes, *context.io.interrupted);
+	if (!client)
+		return client.failure();
+	invocation line = context.line;
+	line.operands.erase(line.operands.begin());
+	return fleet_poll(*nodes, std::move(*client), selectors_of(line), how);
+}
+
+fleet_rows::fleet_rows(std::vector<node_facts> const &facts)
+{
+	std::ranges::transform(facts, std::back_inserter(rows), make_node_row);
+	totals = sum_up(facts, rows);
+}
+
 handler_result run_fleet(command_context const &context)
 {
 	auto const &what = context.line.operands.front();
@@ -219,7 +209,9 @@ handler_result run_fleet(command_context const &context)
 		return run_fleet_status(context);
 	if (what == "wait")
 		return run_fleet_wait(context);
-	return make_error(errc::invalid_argument, "fleet \"" + what + "\": expected status or wait");
+	if (what == "top")
+		return run_fleet_top(context);
+	return make_error(errc::invalid_argument, "fleet \"" + what + "\": expected status, wait or top");
 }
 
 } // namespace ezio::ctl

@@ -219,6 +219,7 @@ TEST_CASE("a command line for a fleet that cannot be right is a usage error befo
 	CHECK(run_line({"fleet"}).status == 2);
 	CHECK(run_line({"fleet", "status"}).status == 2);
 	CHECK(run_line({"fleet", "stop", "--nodes", "a"}).status == 2);
+	CHECK(run_line({"fleet", "top", "--nodes", "a"}).status == 2);
 	CHECK(run_line({"fleet", "wait", "--nodes", "a"}).status == 2);
 	CHECK(run_line({"fleet", "wait", "--nodes", "a", "--for", "coffee"}).status == 2);
 	CHECK(run_line({"fleet", "wait", "--nodes", "a", "--for", "idle", "--grace", "x"}).status == 2);

@@ -1,10 +1,17 @@
 """Many daemons at once: `ezioctl fleet` against real ones, over ipc and over tcp with keys."""
+import fcntl
 import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
 import unittest
 
 import lab
 from access_test import KeyedLab
-from lab import MIB, Lab, ezioctl, free_port, need_root, wait_until
+from lab import BIN, MIB, Lab, ezioctl, free_port, need_root, wait_until
 
 
 def fleet(laboratory, what, nodes, *options, seconds=120):
@@ -71,6 +78,42 @@ class Fleet(unittest.TestCase):
             status, document, _ = fleet(laboratory, "status", nodes)
             self.assertEqual(status, 7)
             self.assertEqual(document["nodes"][0]["name"], "off")
+
+
+class Top(unittest.TestCase):
+    def test_on_a_terminal(self):
+        with Lab() as laboratory:
+            daemon = laboratory.daemon("one")
+            nodes = laboratory.folder / "nodes"
+            nodes.write_text(f"one {daemon.endpoint}\noff ipc://{laboratory.folder}/nobody\n", encoding="ascii")
+            terminal, end = pty.openpty()
+            fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            before = termios.tcgetattr(end)
+            process = subprocess.Popen([BIN / "ezioctl", "fleet", "top", "--no-color", "--nodes", nodes],
+                                       stdin=end, stdout=end, stderr=subprocess.PIPE)
+            shown = b""
+
+            def shows(*texts):
+                nonlocal shown
+                while select.select([terminal], [], [], 0)[0]:
+                    shown += os.read(terminal, 65536)
+                return all(text in shown for text in texts)
+            try:
+                wait_until(lambda: shows(b"one   empty", b"off   unreachable", b"1-2 of 2", b"2 nodes: 1 unreachable"), "both nodes")
+                self.assertTrue(shown.startswith(b"\x1b[?1049h\x1b[?25l"), "an alternate screen without a cursor")
+                daemon.stop()
+                wait_until(lambda: shows(b"one   unreachable", b"2 nodes: 2 unreachable"), "the second is gone, too")
+                os.write(terminal, b"q")
+                self.assertEqual(process.wait(30), 0)
+                shows()
+                self.assertTrue(shown.endswith(b"\x1b[?25h\x1b[?1049l"), "the screen as it was before")
+                self.assertEqual(termios.tcgetattr(end), before)
+            finally:
+                process.kill()
+                process.wait()
+                process.stderr.close()
+                os.close(terminal)
+                os.close(end)
 
 
 class Keys(unittest.TestCase):
