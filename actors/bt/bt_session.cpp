@@ -189,6 +189,8 @@ public:
 
 private:
 	result<torrent_entry *> find(std::string const &info_hash);
+	/// For a torrent that knows peers and takes none of them for worth a connection.
+	void count_peers_anew(lt::torrent_handle const &torrent);
 	/// Any thread: a fact that is not one of libtorrent's alerts.
 	void report(session_fact fact);
 	void on_disk_error(disk_job const &job);
@@ -604,10 +606,28 @@ result<void> bt_session::reannounce(std::string const &info_hash)
 
 result<void> bt_session::connect_named_peers(std::string const &info_hash)
 {
-	return on_torrent(info_hash, [](torrent_entry &entry) {
+	return on_torrent(info_hash, [this](torrent_entry &entry) {
 		for (auto const &peer : entry.named_peers)
 			entry.handle.connect_peer(peer);
+		auto const status = entry.handle.status({});
+		if (status.list_peers > 0 && status.connect_candidates == 0)
+			count_peers_anew(entry.handle);
 	});
+}
+
+void bt_session::count_peers_anew(lt::torrent_handle const &torrent)
+{
+	// Of a complete torrent libtorrent leaves out the seeds when it counts the peers worth connecting to.
+	// When a check finds that it is not complete after all, it does not count again, and would never connect
+	// to one of them. A change of this setting makes it do so.
+	auto const limit = m_session->get_settings().get_int(lt::settings_pack::max_failcount);
+	for (auto const value : {limit + 1, limit}) {
+		lt::settings_pack pack;
+		pack.set_int(lt::settings_pack::max_failcount, value);
+		m_session->apply_settings(std::move(pack));
+	}
+	// It looks at the number when something else of the torrent is set.
+	torrent.set_max_connections(torrent.max_connections());
 }
 
 result<std::vector<peer_row>> bt_session::peers(std::string const &info_hash)

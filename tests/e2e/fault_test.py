@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 import lab
@@ -375,6 +376,26 @@ class Interruptions(unittest.TestCase):
             target.wait_synced()
             target.ctl("verify", "all")
             target.wait_for(lambda row: row["verified"], "verified after mending")
+            self.assertEqual(target.stop(), 0)
+            sh("cmp", source, image)
+
+    def test_a_target_that_was_complete_connects_again_to_seeds_that_do_not_connect_to_it(self):
+        with Lab() as laboratory:
+            # No other way than by the target's own doing.
+            source, torrent, seeder, target = swarm(laboratory, 8 * MIB, limit=0, seeder_settings={
+                "libtorrent": {"seeding_outgoing_connections": False}})
+            image = laboratory.image("image", 8 * MIB)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_synced()
+            # It looks for peers once a second, also while it is complete, and nothing outside shows that. Who
+            # is slower passes this test without having tested.
+            time.sleep(2.5)
+            with open(image, "r+b") as file:
+                file.write(os.urandom(4096))
+            target.ctl("verify", "all")
+            target.wait_for(lambda row: row["state"] == "error", "the damage is found")
+            target.ctl("resume", "all")
+            target.wait_synced()
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)
 
