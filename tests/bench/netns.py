@@ -101,6 +101,8 @@ class Links(contextlib.AbstractContextManager):
             ip("-n", self.hub, "link", "set", "br0", "up")
             for index in range(self.count):
                 self.plug(index)
+            for index in range(self.count):
+                self.introduce(index)
         except BaseException:
             self.__exit__()
             raise
@@ -119,7 +121,7 @@ class Links(contextlib.AbstractContextManager):
     def plug(self, index):
         namespace, port = self.namespace(index), f"p{index}"
         self.add(namespace)
-        ip("-n", namespace, "link", "add", "eth0", "type", "veth", "peer", "name", port, "netns", self.hub)
+        ip("-n", namespace, "link", "add", "eth0", "address", self.mac(index), "type", "veth", "peer", "name", port, "netns", self.hub)
         for where, link in ((namespace, "eth0"), (self.hub, port)):
             ip("-n", where, "link", "set", link, "gso_max_segs", 1, "txqueuelen", 1000)
             ip("-n", where, "link", "set", link, "up")
@@ -130,6 +132,19 @@ class Links(contextlib.AbstractContextManager):
         ip("-n", namespace, "route", "add", "224.0.0.0/4", "dev", "eth0")
         self.shape(namespace, "eth0", self.rate(index))
         self.shape(self.hub, port, self.rate(index), PORT_QUEUE_BYTES)
+
+    @staticmethod
+    def mac(index):
+        return f"02:00:00:00:{index >> 8:02x}:{index & 0xff:02x}"
+
+    def introduce(self, index):
+        """Tells a node where the others are: the kernel remembers 1024 learnt neighbours in all namespaces together, too few for 33."""
+        lines = "".join(f"neigh replace {self.address(other)} lladdr {self.mac(other)} dev eth0 nud permanent\n"
+                        for other in range(self.count) if other != index)
+        done = subprocess.run(["ip", "-n", self.namespace(index), "-batch", "-"], input=lines, capture_output=True, text=True,
+                              check=False)
+        if done.returncode:
+            raise AssertionError(f"ip -batch: {done.stderr.strip()}")
 
     def shape(self, namespace, link, mbit, queue_bytes=None):
         tc = ("tc", "qdisc", "add", "dev", link)
