@@ -31,6 +31,11 @@ def _stat(path):
     return name, (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def cpu_seconds(pid):
+    """User and system seconds that a process has used."""
+    return _stat(f"/proc/{pid}/stat")[1]
+
+
 class Meter:
     """CPU of one running process from now on, by thread name, and the peak of its memory."""
 

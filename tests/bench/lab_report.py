@@ -16,11 +16,12 @@ def run_line(outcome):
     duplicate = "" if outcome["duplicate_mib"] is None else f", {outcome['duplicate_mib']:.1f} MiB twice"
     events = "".join(f"; {when} s {what}" for when, what in outcome["events"])
     faults = "".join(f"; WRONG: {fault}" for fault in outcome["wrong"])
+    daemons = f" (daemons {outcome['daemon_cpu_s']:.0f} CPU-s)" if "daemon_cpu_s" in outcome else ""
     missing = f"; {outcome['missing']} NEVER ENDED" if outcome["missing"] else ""
     fates = f" with {', '.join(outcome['fates'])} (others: median {median(outcome['others']):.1f} s)" if outcome["fates"] else ""
     return (f"{outcome['nodes_count']} nodes at {outcome['mbit']:g} Mbit/s, {outcome['tool']}{fates}: first {times[0]:.1f}, "
             f"median {median(times):.1f}, last {times[-1]:.1f} s of ideally {outcome['ideal']:.1f}: {efficiency(outcome):.3f}; source sent "
-            f"{outcome['source_images']:.2f} images{duplicate}; CPU {outcome['cpu_busy'][0]:.0%} busy, {outcome['cpu_busy'][1]:.0%} with what ran niced; "
+            f"{outcome['source_images']:.2f} images{duplicate}; CPU {outcome['cpu_busy'][0]:.0%} busy, {outcome['cpu_busy'][1]:.0%} with what ran niced{daemons}; "
             f"{outcome['verified']} verified{missing}{faults}{events}")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import zmq
-from figures import MIB
+from figures import MIB, cpu_seconds
 from lab import BIN, Daemon, wait_until
 from netns import LabMeter, within
 from piece_watch import PieceWatch
@@ -100,6 +100,7 @@ class RollOut:
                 machine.add(self.scene.torrent, self.scene.spoiled(), "--seed", "--peer", self.source.peer_text)
         machine_meter = LabMeter()
         wires = [self.links.meter(machine.index) for machine in self.machines]
+        cpu_before = sum(cpu_seconds(machine.process.pid) for machine in self.machines)
         self.t0 = time.time()
         for machine in self.nodes:
             fate = self.fate(machine)
@@ -108,6 +109,7 @@ class RollOut:
         self.follow(deadline_s)
         self.ask_once_more()
         self.cpu_busy = machine_meter.share()
+        self.daemon_cpu_s = sum(cpu_seconds(machine.process.pid) for machine in self.machines if machine.is_running()) - cpu_before
         self.wires = [[after - before for before, after in zip(wires[machine.index], self.links.meter(machine.index))]
                       for machine in self.machines]
         return self
@@ -247,7 +249,7 @@ class RollOut:
                 "wire_sent": self.wires[machine.index][0], "wire_received": self.wires[machine.index][1],
                 "dropped": self.links.dropped(machine.index), "timeline": machine.timeline})
         return {"tool": "eziod", "times": times, "others": others, "missing": len(self.expected()) - len(times), "source_images": source_up / size,
-                "duplicate_mib": sum(row["duplicate"] or 0 for row in rows) / MIB, "cpu_busy": self.cpu_busy, "events": self.events,
+                "duplicate_mib": sum(row["duplicate"] or 0 for row in rows) / MIB, "cpu_busy": self.cpu_busy, "daemon_cpu_s": self.daemon_cpu_s, "events": self.events,
                 "nodes": rows, "source_timeline": self.source.timeline}
 
     def close(self):
