@@ -1,7 +1,8 @@
 """Machines of a lab as network namespaces: one for each node, joined by a bridge in a namespace of its own, so that nothing of this
 machine's network is touched. Every link is shaped in both directions.
 
-A node sends through its own interface (htb, with fq_codel below it where the kernel has that); towards it the bridge's port is a plain
+A node sends through its own interface: htb with fq_codel, or, where the kernel lacks that, with the one thing of it that matters here,
+small packets before all others, so that acknowledgements do not wait behind what the node uploads. Towards it the bridge's port is a plain
 FIFO as small as a switch's. Rates are those of Ethernet: what a full packet takes on the wire besides its 1514 bytes, preamble,
 checksum and gap, is taken off the rate. Packets travel in bunches of at most four, as network cards send and merge them: one by one
 they cost a lab of 32 nodes two cores for the kernel alone.
@@ -15,6 +16,7 @@ import subprocess
 PORT_QUEUE_BYTES = 256 << 10
 PACKET_BYTES, PACKET_WIRE_BYTES = 1514, 1538
 BUNCH = 4
+SMALL_BYTES = 128
 # What TCP carries of a line's bits at MTU 1500: 1460 of 1538.
 PAYLOAD_SHARE = 0.949
 CONGESTION = "cubic"
@@ -84,7 +86,7 @@ class Links(contextlib.AbstractContextManager):
         self.hub = f"{self.prefix}-hub"
         self.count, self.mbit, self.rates = count, mbit, rates or {}
         self.made = []
-        self.leaf = ""
+        self.leaf = "small packets first"
 
     def namespace(self, index):
         return f"{self.prefix}-{index}"
@@ -99,6 +101,8 @@ class Links(contextlib.AbstractContextManager):
     def __enter__(self):
         try:
             self.add(self.hub)
+            if run_within(self.hub, "tc", "qdisc", "add", "dev", "lo", "root", "fq_codel", check=False).returncode == 0:
+                self.leaf = "fq_codel"
             ip("-n", self.hub, "link", "add", "br0", "type", "bridge", "mcast_snooping", 0, "stp_state", 0, "forward_delay", 0)
             ip("-n", self.hub, "link", "set", "br0", "up")
             for index in range(self.count):
@@ -150,18 +154,25 @@ class Links(contextlib.AbstractContextManager):
 
     def shape(self, namespace, link, mbit, queue_bytes=None):
         tc = ("tc", "qdisc", "add", "dev", link)
-        rate = f"{int(mbit * 1e6 * PACKET_BYTES / PACKET_WIRE_BYTES)}bit"
-        run_within(namespace, *tc, "root", "handle", "1:", "htb", "default", 1)
-        run_within(namespace, "tc", "class", "add", "dev", link, "parent", "1:", "classid", "1:1", "htb", "rate", rate,
-                   "burst", "8k", "cburst", "8k", "quantum", BUNCH * PACKET_BYTES)
+        bits = mbit * 1e6 * PACKET_BYTES / PACKET_WIRE_BYTES
+
+        def add_class(parent, name, share, prio):
+            run_within(namespace, "tc", "class", "add", "dev", link, "parent", parent, "classid", name, "htb", "rate",
+                       f"{int(bits * share)}bit", "ceil", f"{int(bits)}bit", "prio", prio, "burst", "8k", "cburst", "8k",
+                       "quantum", BUNCH * PACKET_BYTES)
+        has_small_first = not queue_bytes and self.leaf != "fq_codel"
+        run_within(namespace, *tc, "root", "handle", "1:", "htb", "default", 2 if has_small_first else 1)
+        add_class("1:", "1:1", 1, 0)
         if queue_bytes:
             run_within(namespace, *tc, "parent", "1:1", "bfifo", "limit", queue_bytes)
-            return
-        for leaf in ("fq_codel", "pfifo"):
-            if self.leaf in ("", leaf) and run_within(namespace, *tc, "parent", "1:1", leaf, check=False).returncode == 0:
-                self.leaf = leaf
-                return
-        raise AssertionError("neither fq_codel nor pfifo can be a queue here")
+        elif not has_small_first:
+            run_within(namespace, *tc, "parent", "1:1", "fq_codel")
+        else:
+            add_class("1:1", "1:2", 0.9, 1)
+            add_class("1:1", "1:3", 0.1, 0)
+            # htb takes a packet's priority for its class; such a kernel may have no filters of its own.
+            run_within(namespace, "nft", "table inet lab { chain out { type filter hook output priority 0; "
+                       f"meta length < {SMALL_BYTES} meta priority set 0x10003; }}; }}")
 
     def meter(self, index):
         """Bytes that node has sent and received at its interface."""
