@@ -1,5 +1,6 @@
 #include "actors/bt/bt_session.hpp"
 
+#include "actors/bt/audience_plugin.hpp"
 #include "actors/bt/bt_convert.hpp"
 #include "actors/bt/piece_check.hpp"
 #include "actors/bt/session_settings.hpp"
@@ -515,6 +516,8 @@ result<added_torrent> bt_session::add(add_request const &request)
 	params.max_uploads = request.uploads_max;
 	params.max_connections = request.connections_max;
 	params.extensions.emplace_back(&lt::create_smart_ban_plugin);
+	params.extensions.emplace_back([audience = added.target_storage->audience()](lt::torrent_handle const &,
+									   lt::client_data_t) { return make_audience_plugin(audience); });
 	if (m_defaults.has_pex)
 		params.extensions.emplace_back(&lt::create_ut_pex_plugin);
 	swarm_role role;

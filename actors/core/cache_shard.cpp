@@ -15,6 +15,11 @@ void set_bit(std::vector<std::uint64_t> &bits, std::uint32_t index)
 	bits[index / 64] |= std::uint64_t{1} << (index % 64);
 }
 
+/// How often the pieces are looked at while the whole shard is evicted once.
+constexpr std::uint32_t reviews_per_turnover = 16;
+/// To more peers a piece is not offered: they should rather have it from each other.
+constexpr std::uint32_t offered_readers_max = 2;
+
 void clear_bit(std::vector<std::uint64_t> &bits, std::uint32_t index)
 {
 	bits[index / 64] &= ~(std::uint64_t{1} << (index % 64));
@@ -55,7 +60,9 @@ cached_piece &cache_shard::get(storage_id storage, piece_index piece, std::uint3
 	made->dirty_bits.assign((blocks + 63) / 64, 0);
 	made->is_changed = false;
 	made->is_hash_asked = false;
+	made->audience.reset();
 	made->is_shared = false;
+	made->is_offered = false;
 	made->kept_as = cached_piece::rank::fresh;
 	made->servings = 0;
 	made->first_clean = blocks;
@@ -182,12 +189,52 @@ void cache_shard::set_wanted_max(std::uint32_t blocks)
 
 std::uint32_t cache_shard::evict_clean(std::uint32_t count)
 {
+	if (count > 0)
+		review(count);
 	std::uint32_t evicted = 0;
 	for (auto &list : m_lists) {
 		while (evicted < count && list.oldest != nullptr)
 			evicted += evict_from(*list.oldest, count - evicted);
 	}
+	m_evicted_unseen += std::min(evicted, ~m_evicted_unseen);
 	return evicted;
+}
+
+/// Looks at what peers have come to have since the last time, if so much was evicted that it is worth it.
+void cache_shard::review(std::uint32_t evicting)
+{
+	using rank = cached_piece::rank;
+	if (m_evicted_unseen < m_clean_blocks / reviews_per_turnover)
+		return;
+	m_evicted_unseen = 0;
+	for (auto const from : {rank::fresh, rank::wanted}) {
+		auto *next = m_lists[static_cast<std::size_t>(from)].oldest;
+		while (next != nullptr) {
+			auto &piece = *next;
+			next = piece.newer;
+			if (piece.audience != nullptr && piece.audience->is_over(piece.piece))
+				move_to(piece, rank::spent);
+		}
+	}
+	offer_old(evicting);
+}
+
+/// The first @p evicting blocks are as good as gone.
+void cache_shard::offer_old(std::uint32_t evicting)
+{
+	std::uint32_t older = 0;
+	auto *piece = m_lists[static_cast<std::size_t>(cached_piece::rank::fresh)].oldest;
+	for (; piece != nullptr && older < m_clean_blocks / 2; piece = piece->newer) {
+		bool const is_going = older < evicting;
+		older += piece->clean_blocks;
+		if (is_going || piece->is_offered || piece->audience == nullptr ||
+			piece->servings < piece->slots.size())
+			continue;
+		auto const lacking = piece->audience->lacking(piece->piece);
+		if (lacking == 0 || lacking > offered_readers_max)
+			continue;
+		piece->is_offered = piece->audience->offer(piece->piece);
+	}
 }
 
 std::uint32_t cache_shard::evict_for_warming(std::uint32_t count, storage_id storage)
@@ -327,6 +374,7 @@ void cache_shard::limit_wanted()
 void cache_shard::drop(cached_piece &piece)
 {
 	assert(piece.clean_blocks == 0 && piece.dirty_blocks == 0 && !piece.is_linked);
+	piece.audience.reset();
 	auto node = m_pieces.extract(key{piece.storage, piece.piece});
 	if (m_spare.size() < spare_max)
 		m_spare.push_back(std::move(node));

@@ -2,11 +2,13 @@
 
 #include "actors/core/block_arena.hpp"
 #include "actors/core/disk_job.hpp"
+#include "actors/core/piece_audience.hpp"
 #include "actors/core/units.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -16,7 +18,7 @@ namespace ezio
 {
 
 /// Blocks of one piece as a shard holds them. Read by anyone with the shard; changed by cache_shard only, but
-/// for the two hints.
+/// for the hints.
 struct cached_piece {
 	struct slot {
 		block_ref block; ///< empty: not cached
@@ -37,7 +39,9 @@ struct cached_piece {
 	monotonic_time oldest_dirty{}; ///< meaningful while dirty_blocks > 0
 	bool is_changed = false;       ///< hint for the flush policy: dirty blocks came since it last looked
 	bool is_hash_asked = false;    ///< hint for the flush policy: the whole piece has been handed over
-	bool is_shared = false;        ///< a block of it was handed out a second time
+	std::shared_ptr<piece_audience> audience; ///< hint: who may ask for it; null if nobody knows
+	bool is_shared = false;                   ///< a block of it was handed out a second time
+	bool is_offered = false;                  ///< its audience was told that it will not be here for long
 	rank kept_as = rank::fresh;
 
 private:
@@ -64,6 +68,11 @@ private:
 /// popular an hour ago would leave no room for the distance between the first and the second reader. Within a
 /// rank the least recently used piece goes first. Without knowing how many peers lack pieces (0) nothing is
 /// ever spent.
+///
+/// Peers say which pieces they have, so that spent is also what all of them have from wherever. And a fresh
+/// piece that was handed out, but that one or two peers still lack, is offered to them when half of the shard
+/// is newer: who takes it from another peer in time needs no offer, and who takes it later from here costs a
+/// second read. This is looked at anew whenever a sixteenth of the shard has been evicted.
 ///
 /// Pointers to a piece stay valid until settle(), evict_clean() or forget_*() drops it for being empty.
 class cache_shard
@@ -140,6 +149,8 @@ private:
 	void move_to(cached_piece &piece, cached_piece::rank rank);
 	void limit_wanted();
 	std::uint32_t evict_from(cached_piece &piece, std::uint32_t count);
+	void review(std::uint32_t evicting);
+	void offer_old(std::uint32_t evicting);
 	void drop(cached_piece &piece);
 	void take_clean(cached_piece &piece, std::uint32_t index);
 	void list_dirty(cached_piece &piece, bool is_dirty);
@@ -151,6 +162,8 @@ private:
 	std::array<use_list, 3> m_lists; ///< by rank
 	std::uint32_t m_wanted_max = ~std::uint32_t{0};
 	std::uint32_t m_wanted_blocks = 0;
+	/// Blocks, since the pieces were reviewed; many to begin with, so that the first eviction looks at them.
+	std::uint32_t m_evicted_unseen = ~std::uint32_t{0};
 	std::uint32_t m_clean_blocks = 0;
 	std::uint32_t m_dirty_blocks = 0;
 	std::uint64_t m_evicted_unused = 0;

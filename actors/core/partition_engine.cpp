@@ -447,6 +447,8 @@ void partition_engine::impl::note_served(disk_job const &job, std::uint32_t inde
 	auto *const piece = cache.find(job.target->id(), job.piece);
 	if (piece == nullptr || !piece->slots[index].block)
 		return;
+	if (piece->audience != job.target->audience())
+		piece->audience = job.target->audience();
 	cache.serve(*piece, index, job.target->readers());
 	if (index + 1 == piece->slots.size() && (index == 0 || piece->slots[index - 1].is_served))
 		ahead.piece_ended();

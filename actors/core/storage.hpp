@@ -2,6 +2,7 @@
 
 #include "actors/core/block_device.hpp"
 #include "actors/core/extent_map.hpp"
+#include "actors/core/piece_audience.hpp"
 #include "actors/core/units.hpp"
 
 #include <atomic>
@@ -20,8 +21,8 @@ namespace ezio
 class device_route;
 
 /// One torrent's payload on one device: what partitions need to know of it. Shared by jobs (never named by an
-/// index, since jobs can outlive libtorrent's). Immutable but for the number of readers and what partitions
-/// and session tell each other of failures, which its mutex guards.
+/// index, since jobs can outlive libtorrent's). Immutable but for what is known of its readers and what
+/// partitions and session tell each other of failures, which its mutex guards.
 class storage
 {
 public:
@@ -44,6 +45,9 @@ public:
 	/// How many connected peers lack pieces; 0: none, or nobody has said. A hint for the cache.
 	std::uint32_t readers() const { return m_readers.load(std::memory_order_relaxed); }
 	void set_readers(std::uint32_t peers) { m_readers.store(peers, std::memory_order_relaxed); }
+
+	/// Who may ask for its pieces; outlives the storage where it is told of peers. Never null.
+	std::shared_ptr<piece_audience> const &audience() const { return m_audience; }
 
 	/// True once a write or a flush failed: no write is tried any more until the failure is cleared.
 	bool has_failed() const { return m_has_failed.load(std::memory_order_acquire); }
@@ -108,6 +112,8 @@ private:
 	extent_map m_extents;
 	std::shared_ptr<device_claim> m_claim;
 	std::shared_ptr<device_route> m_route;
+	std::shared_ptr<piece_audience> const m_audience =
+		std::make_shared<piece_audience>(m_pieces.piece_count());
 	std::atomic<std::uint32_t> m_readers{0};
 	std::atomic<bool> m_has_failed{false};
 	mutable std::mutex m_mutex;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iostream>
 #include <map>
+#include <memory>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -36,6 +38,7 @@ struct cache_use {
 				piece = shard.find(image, piece_index{number});
 				REQUIRE(piece != nullptr);
 			}
+			piece->audience = audience;
 			shard.serve(*piece, i, readers);
 		}
 	}
@@ -47,6 +50,7 @@ struct cache_use {
 
 	std::unique_ptr<block_arena> arena = std::move(block_arena::create(1024, 1024)).value();
 	cache_shard shard;
+	std::shared_ptr<piece_audience> audience; ///< none unless the test sets one
 	std::uint64_t device_reads = 0;
 
 private:
@@ -54,6 +58,61 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("what every peer has by now goes before what one still lacks, wherever they have it from")
+{
+	cache_use use(64);
+	use.audience = std::make_shared<piece_audience>(1000);
+	use.audience->came();
+	use.audience->came();
+	constexpr int pieces = 160; // ten times the cache
+	std::vector<int> lacked;
+	for (int number = 0; number < pieces; ++number) {
+		use.read(number, 2);
+		use.audience->has(piece_index{number}); // the one who has just read it
+		// The other one had most of them from somewhere else.
+		if (number % 20 != 0)
+			use.audience->has(piece_index{number});
+		else
+			lacked.push_back(number);
+	}
+	for (int const number : lacked)
+		use.read(number, 2);
+	CHECK(use.device_reads == std::uint64_t{pieces} * piece_blocks);
+}
+
+TEST_CASE("a piece that was handed out is offered once to the last that lacks it while it is here")
+{
+	cache_use use(64); // 16 pieces
+	use.audience = std::make_shared<piece_audience>(1000);
+	use.audience->came();
+	use.audience->came();
+	std::vector<int> offered;
+	for (int number = 0; number < 64; ++number) {
+		use.read(number, 2);
+		use.audience->has(piece_index{number});
+		for (auto const piece : use.audience->take_offers()) {
+			CHECK(use.has(to_int(piece)));
+			offered.push_back(to_int(piece));
+		}
+	}
+	std::vector<int> expected(offered.size());
+	// The first one is being evicted when it is seen for the first time that the cache is full.
+	std::iota(expected.begin(), expected.end(), 1);
+	CHECK(offered == expected);
+	// All but what is not among the older half yet.
+	CHECK(offered.size() >= 64 - 10);
+	// Nobody is told of what three lack: they should have it from each other.
+	cache_use crowd(64);
+	crowd.audience = std::make_shared<piece_audience>(1000);
+	for (int i = 0; i < 4; ++i)
+		crowd.audience->came();
+	for (int number = 0; number < 64; ++number) {
+		crowd.read(number, 4);
+		crowd.audience->has(piece_index{number});
+	}
+	CHECK_FALSE(crowd.audience->has_offers());
+}
 
 TEST_CASE("two readers of which one lags by less than the cache read each block from the device once")
 {

@@ -64,20 +64,26 @@ class SeederCache(unittest.TestCase):
     def fetch_apart(self, distance_bytes):
         """Two peers read the whole source in order, the second always as far behind the first as is said."""
         pieces, distance = self.image_bytes // PIECE_BYTES, distance_bytes // PIECE_BYTES
-        # Not through the device, whose reads are counted.
-        image = (self.lab.folder / "source").read_bytes()
-        peers = []
-        for number in range(2):
-            peers.append(WirePeer(self.seeder, info_hash_of(self.torrent), number))
-            self.addCleanup(peers[-1].close)
-        for peer in peers:
-            peer.wait_unchoked()
+        peers = self.wire_peers(2)
         for step in range(pieces + distance):
             for peer, piece in zip(peers, (step, step - distance)):
                 if 0 <= piece < pieces:
-                    content = peer.fetch(piece, PIECE_BYTES)
-                    self.assertEqual(content, image[piece * PIECE_BYTES:(piece + 1) * PIECE_BYTES], f"piece {piece}")
+                    self.fetch(peer, piece)
         return self.figures()
+
+    def wire_peers(self, count, is_fast=False):
+        # Not through the device, whose reads are counted.
+        self.image = (self.lab.folder / "source").read_bytes()
+        peers = []
+        for number in range(count):
+            peers.append(WirePeer(self.seeder, info_hash_of(self.torrent), number, is_fast=is_fast))
+            self.addCleanup(peers[-1].close)
+        for peer in peers:
+            peer.wait_unchoked()
+        return peers
+
+    def fetch(self, peer, piece):
+        self.assertEqual(peer.fetch(piece, PIECE_BYTES), self.image[piece * PIECE_BYTES:(piece + 1) * PIECE_BYTES], f"piece {piece}")
 
     def warm(self):
         self.seeder.ctl("warm", "all")
@@ -86,6 +92,42 @@ class SeederCache(unittest.TestCase):
     def test_a_seeder_with_two_targets_reads_each_byte_of_its_source_once(self):
         self.prepare(3 * CACHE_MIB * MIB)
         self.assert_read_once(self.fetch_apart(CACHE_MIB * MIB * 5 // 8))
+
+    def test_what_a_target_has_from_elsewhere_takes_no_room_from_what_it_lacks(self):
+        self.prepare(4 * CACHE_MIB * MIB)
+        pieces = self.image_bytes // PIECE_BYTES
+        first, second = self.wire_peers(2)
+        lacked = range(0, pieces, 7)
+        for piece in set(range(pieces)) - set(lacked):
+            second.have(piece)
+        # Its answer comes after all that it said was heard.
+        self.fetch(second, lacked[0])
+        for piece in range(pieces):
+            self.fetch(first, piece)
+        for piece in lacked[1:]:
+            self.fetch(second, piece)
+        self.assert_read_once(self.figures())
+
+    def test_a_target_is_told_what_it_lacks_before_it_costs_another_read(self):
+        self.prepare(4 * CACHE_MIB * MIB)
+        pieces = self.image_bytes // PIECE_BYTES
+        first, second = self.wire_peers(2, is_fast=True)
+        had = set()
+        for piece in range(pieces):
+            self.fetch(first, piece)
+            # Left to itself it would begin when the first one is done.
+            second.take_messages()
+            while second.suggested:
+                wanted = second.suggested.pop(0)
+                if wanted not in had:
+                    self.fetch(second, wanted)
+                    had.add(wanted)
+        self.assertTrue(had)
+        for piece in set(range(pieces)) - had:
+            self.fetch(second, piece)
+        figures = self.figures()
+        # The first piece that each partition evicts goes before anybody can be told.
+        self.assertLessEqual(figures["read_bytes"], 1.1 * self.image_bytes, figures)
 
     def test_however_far_apart_two_targets_of_an_image_that_fits_cost_one_read(self):
         self.prepare(CACHE_MIB * MIB * 3 // 4)

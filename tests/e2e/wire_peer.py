@@ -3,13 +3,15 @@
 What a pair of daemons does depends on how fast the machine is at that moment; what two of these do does not.
 """
 import hashlib
+import select
 import socket
 import struct
 
 import lab
 
 BLOCK = 16 << 10
-CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE = 0, 1, 2, 4, 6, 7
+CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE, SUGGEST, HAVE_NONE = 0, 1, 2, 4, 6, 7, 13, 15
+FAST_EXTENSION = bytes(7) + b"\x04"
 
 
 def info_hash_of(torrent):
@@ -17,17 +19,21 @@ def info_hash_of(torrent):
 
 
 class WirePeer:
-    """An interested peer of a seeder that has nothing itself. The number makes its peer id."""
+    """An interested peer of a seeder that has nothing itself. The number makes its peer id. A fast one knows the messages of BEP 6;
+    what it is suggested adds up in its list."""
 
-    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None):
+    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None, is_fast=False):
+        self.suggested = []
         self.socket = socket.socket()
         if receive_buffer_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.settimeout(lab.DEADLINE)
         self.socket.connect(("127.0.0.1", seeder.port))
         name = hashlib.sha1(str(number).encode()).digest()
-        self.socket.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash + name)
+        self.socket.sendall(b"\x13BitTorrent protocol" + (FAST_EXTENSION if is_fast else bytes(8)) + info_hash + name)
         self.read(68)
+        if is_fast:
+            self.send(HAVE_NONE)
         self.send(INTERESTED)
 
     def send(self, kind, payload=b""):
@@ -49,7 +55,14 @@ class WirePeer:
         while not length:
             length, = struct.unpack(">I", self.read(4))
         message = self.read(length)
+        if message[0] == SUGGEST:
+            self.suggested.append(struct.unpack(">I", message[1:])[0])
         return message[0], memoryview(message)[1:]
+
+    def take_messages(self):
+        """Reads what has arrived, while no block is due."""
+        while select.select([self.socket], [], [], 0)[0]:
+            self.message()
 
     def wait_unchoked(self):
         while self.message()[0] != UNCHOKE:
@@ -57,6 +70,9 @@ class WirePeer:
 
     def request(self, piece, offset, length=BLOCK):
         self.send(REQUEST, struct.pack(">III", piece, offset, length))
+
+    def have(self, piece):
+        self.send(HAVE, struct.pack(">I", piece))
 
     def fetch(self, piece, piece_bytes):
         """All of a piece, asked for at once; the peer has it then, and says so."""
@@ -74,7 +90,7 @@ class WirePeer:
                 raise AssertionError(f"piece {number} came instead of piece {piece}")
             content[offset:offset + len(payload) - 8] = payload[8:]
             left -= len(payload) - 8
-        self.send(HAVE, struct.pack(">I", piece))
+        self.have(piece)
         return content
 
     def close(self):
