@@ -1,5 +1,6 @@
 #include "actors/session.hpp"
 
+#include "actors/caf_error.hpp"
 #include "actors/core/device_route.hpp"
 #include "actors/thread_name.hpp"
 #include "actors/timeouts.hpp"
@@ -84,10 +85,8 @@ void publish_state(self_pointer self, torrent_slot &slot)
 	emit(self, std::move(e));
 }
 
-void keep(self_pointer self, torrent_slot const &slot)
+kept_torrent_ptr kept_of(torrent_slot const &slot)
 {
-	if (!self->state.keeper || slot.is_removed)
-		return;
 	auto const &row = slot.record.row();
 	auto kept = std::make_shared<kept_torrent>();
 	kept->info_hash = row.info_hash;
@@ -97,7 +96,13 @@ void keep(self_pointer self, torrent_slot const &slot)
 	kept->is_paused = slot.record.is_paused();
 	kept->is_doubtful = slot.is_doubtful;
 	kept->pieces = slot.durable_pieces;
-	caf::anon_send(self->state.keeper, save_atom::value, kept_torrent_ptr(std::move(kept)));
+	return kept;
+}
+
+void keep(self_pointer self, torrent_slot const &slot)
+{
+	if (self->state.keeper && !slot.is_removed)
+		caf::anon_send(self->state.keeper, save_atom::value, kept_of(slot));
 }
 
 /// Nothing is known any more of what the target holds.
@@ -542,7 +547,6 @@ text_reply add_torrent(self_pointer self, add_request const &request)
 				make_event(event_kind::warning, info_hash,
 					"the target cannot be told from another one: " + to_string(device.failure())));
 	}
-	keep(self, slot);
 	self->state.torrents.emplace(info_hash, std::move(slot));
 	self->state.session->request_status();
 	schedule_tick(self);
@@ -632,6 +636,33 @@ void finish_stop_if_idle(self_pointer self)
 	self->quit();
 }
 
+/// The answer comes when the torrent is kept as well, so that who was told of it finds it again after a kill.
+/// One that cannot be kept is told of by the keeper, and added all the same.
+caf::result<text_reply> add_and_keep(self_pointer self, add_request const &request)
+{
+	auto added = add_torrent(self, request);
+	if (!added || !self->state.keeper)
+		return added;
+	auto const info_hash = *added;
+	auto promise = self->make_response_promise<text_reply>();
+	++self->state.own_jobs;
+	auto answer = [self, promise, info_hash]() mutable {
+		--self->state.own_jobs;
+		promise.deliver(text_reply(info_hash));
+		finish_stop_if_idle(self);
+	};
+	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value,
+			kept_of(self->state.torrents.at(info_hash)))
+		.then(answer, [self, info_hash, answer](caf::error const &failure) mutable {
+			emit(self,
+				make_event(event_kind::warning, info_hash,
+					"it is not known yet whether a restart will find it: " +
+						to_string(from_caf(failure, "the state keeper"))));
+			answer();
+		});
+	return promise;
+}
+
 caf::result<void_reply> stop_session(self_pointer self)
 {
 	auto promise = self->make_response_promise<void_reply>();
@@ -692,7 +723,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });
 
 	return {
-		[self](add_atom, add_request const &request) { return add_torrent(self, request); },
+		[self](add_atom, add_request const &request) { return add_and_keep(self, request); },
 		[self](pause_atom, std::string const &info_hash) {
 			return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
 				auto const paused = self->state.session->pause(info_hash);

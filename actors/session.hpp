@@ -56,7 +56,7 @@ struct session_state {
 	state_keeper_actor keeper;
 	checkpoint_limits checkpoints;
 	std::map<std::string, torrent> torrents;
-	std::size_t own_jobs = 0; ///< handed to partitions and not back
+	std::size_t own_jobs = 0; ///< handed to partitions, or kept for an answer, and not back
 	bool is_ticking = false;
 	bool is_closed = false;
 	std::optional<caf::typed_response_promise<void_reply>> stop_promise;

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 inline constexpr auto session_request = 10s;
 /// Adding a torrent: the checks open the device, and a sleeping disk takes its time to spin up.
 inline constexpr auto add_torrent = 60s;
+/// Keeping an added torrent for a restart, which its answer waits for; with the checks below control_request.
+inline constexpr auto keep_torrent = 10s;
 /// Removing a torrent: its dirty blocks are written and the device is flushed first.
 inline constexpr auto remove_torrent = 60s;
 /// Reading or changing a setting: longer than the session request it may contain.

@@ -779,6 +779,26 @@ TEST_CASE("a torrent is kept from the moment it is added until it is removed", "
 	CHECK(bench.store->kept.empty());
 }
 
+TEST_CASE("who is told that a torrent is added finds it again after a kill at that moment", "[session]")
+{
+	session_bench bench;
+	std::optional<bool> was_kept;
+	add_request request;
+	request.target = "/dev/fake0";
+	auto const asker = bench.world.system().spawn([&](caf::event_based_actor *self) {
+		self->request(bench.actor, caf::infinite, add_atom::value, request)
+			.then([&](text_reply &) { was_kept = bench.store->kept.contains(hash_one); },
+				[](caf::error const &) {});
+	});
+	// The asker goes first whenever it may.
+	auto &scheduler = bench.world.scheduler();
+	while (scheduler.has_job()) {
+		scheduler.prioritize(asker);
+		scheduler.run_once();
+	}
+	CHECK(was_kept == true);
+}
+
 TEST_CASE("pieces are kept only after a flush that came after them", "[session]")
 {
 	session_bench bench;
