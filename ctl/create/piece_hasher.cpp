@@ -17,26 +17,37 @@
 #include <thread>
 #include <utility>
 
+#include <sys/mman.h>
+
 namespace ezio
 {
 namespace
 {
 
 constexpr std::chrono::milliseconds progress_interval{200};
-constexpr std::size_t page_bytes = 4096;
-/// How much of each piece is in memory at once, unless the source rotates.
-constexpr std::uint32_t slice_bytes_max = 256 * 1024;
+constexpr std::size_t huge_page_bytes = 2 * 1024 * 1024;
+/// How much of each piece is in memory at once, unless the source rotates. What comes through the page cache
+/// is copied, and should still be near the processor when it is hashed: one slice a lane is 1 MiB.
+constexpr std::uint32_t copied_slice_bytes_max = 64 * 1024;
+/// Direct transfers cost less the longer they are ...
+constexpr std::uint32_t direct_slice_bytes_max = 1024 * 1024;
+constexpr std::uint32_t direct_slice_bytes_min = 256 * 1024;
+/// ... but all threads together should not take more than this for it.
+constexpr std::uint32_t direct_buffers_bytes_max = 256 * 1024 * 1024;
 /// More readers than this gain nothing on one device, and take the hashing threads' processors.
 constexpr std::ptrdiff_t readers_max = 4;
 
 struct page_deleter {
-	void operator()(std::byte *pages) const { ::operator delete[](pages, std::align_val_t(page_bytes)); }
+	void operator()(std::byte *pages) const { ::operator delete[](pages, std::align_val_t(huge_page_bytes)); }
 };
 using page_buffer = std::unique_ptr<std::byte[], page_deleter>;
 
 page_buffer make_page_buffer(std::size_t size_bytes)
 {
-	return page_buffer(new (std::align_val_t(page_bytes)) std::byte[size_bytes]);
+	page_buffer buffer(new (std::align_val_t(huge_page_bytes)) std::byte[size_bytes]);
+	// Advice only: the kernel takes hold of fewer pages for each direct transfer.
+	[[maybe_unused]] auto const advised = ::madvise(buffer.get(), size_bytes, MADV_HUGEPAGE);
+	return buffer;
 }
 
 /// How the work is cut: every thread goes through several pieces side by side, slice by slice.
@@ -48,16 +59,19 @@ struct hash_shape {
 	std::size_t buffer_bytes() const { return static_cast<std::size_t>(pieces) * slice_bytes; }
 };
 
-hash_shape shape_for(piece_geometry const &pieces, bool is_rotational, unsigned threads)
+hash_shape shape_for(piece_geometry const &pieces, device_geometry const &device, unsigned threads)
 {
 	// One reader, and whole pieces, so that the heads go through the device once; such a device is slower
 	// than any way to hash.
-	if (is_rotational)
+	if (device.is_rotational)
 		return {1, pieces.piece_bytes, 1};
 	auto const share = (static_cast<unsigned>(pieces.piece_count()) + threads - 1) / threads;
 	auto const side_by_side = std::min(share, static_cast<unsigned>(sha_lanes_max));
-	return {
-		static_cast<std::int32_t>(side_by_side), std::min(pieces.piece_bytes, slice_bytes_max), readers_max};
+	auto const part = direct_buffers_bytes_max / static_cast<std::uint32_t>(sha_lanes_max) / threads;
+	auto const direct_slice = std::clamp(part / direct_slice_bytes_min * direct_slice_bytes_min,
+		direct_slice_bytes_min, direct_slice_bytes_max);
+	auto const slice = device.is_direct ? direct_slice : copied_slice_bytes_max;
+	return {static_cast<std::int32_t>(side_by_side), std::min(pieces.piece_bytes, slice), readers_max};
 }
 
 using reader_rights = std::counting_semaphore<readers_max>;
@@ -280,15 +294,15 @@ result<std::vector<piece_hashes>> hash_pieces(std::string const &source, torrent
 	auto const count = std::clamp(threads, 1U, static_cast<unsigned>(layout.pieces.piece_count()));
 	std::vector<std::unique_ptr<posix_block_device>> devices;
 	std::vector<page_buffer> buffers;
-	bool is_rotational = false;
+	device_geometry geometry;
 	for (unsigned i = 0; i < count; ++i) {
 		auto device = posix_block_device::open(source, source, device_access::read_only);
 		if (!device)
 			return device.failure();
-		is_rotational = (*device)->geometry().is_rotational;
+		geometry = (*device)->geometry();
 		devices.push_back(std::move(*device));
 	}
-	auto const shape = shape_for(layout.pieces, is_rotational, count);
+	auto const shape = shape_for(layout.pieces, geometry, count);
 	hash_run run(layout, shape);
 	std::vector<std::jthread> workers;
 	for (unsigned i = 0; i < count; ++i) {
