@@ -38,12 +38,12 @@ def goes_on_when_mended(ctx, swarm, disk, daemon):
     ctx.seen["completed by resume"] += 1
 
 
-def one_error(ctx, rng, swarm, plan):
+def one_error(ctx, rng, swarm, plan, retries=0):
     """A transfer in which `plan` makes something fail once; whatever the state says must be true."""
     with Lab() as laboratory:
         disk = FaultyDisk(laboratory, "disk", SIZE, rng.random())
         plan(disk)
-        daemon = target_of(laboratory, swarm, disk.device, MANY_WRITES)
+        daemon = target_of(laboratory, swarm, disk.device, {"disk": MANY_WRITES["disk"] | {"retry-limit": retries}})
         row = settled(daemon)
         played = disk.played
         if row["synced"]:
@@ -61,8 +61,8 @@ def one_error(ctx, rng, swarm, plan):
 
 
 @campaign("write-error", fault="one write fails with EIO or ENOSPC, at random",
-          promise="state `error` with operation, device, offset, length and errno, never `finished`; `resume` completes it once the "
-                  "cause is mended",
+          promise="tried again (`retry-limit`) if it is an EIO, else state `error` with operation, device, offset, length and errno; never "
+                  "`finished` without the bytes; `resume` completes it once the cause is mended",
           unit="failed writes", full=100, smoke=3,
           never=("false finished", "wrong bytes", "error without its story", "daemon died", "not completed"))
 def write_error(ctx, only):
@@ -70,7 +70,7 @@ def write_error(ctx, only):
         for rng in ctx.each_run(only):
             with ctx.guarded("not completed"):
                 one_error(ctx, rng, swarm, lambda disk, rng=rng: disk.fail_write(
-                    rng.randrange(WRITES), rng.choice((EIO, EIO, ENOSPC))))
+                    rng.randrange(WRITES), rng.choice((EIO, EIO, ENOSPC))), retries=rng.choice((0, 4)))
 
 
 @campaign("flush-error", fault="one flush fails, and the device has lost what it had not flushed",
