@@ -4,6 +4,7 @@
 #include "ctl/wire/protocol.hpp"
 #include "daemon/control_outbox.hpp"
 #include "daemon/log_setup.hpp"
+#include "daemon/secrets.hpp"
 #include "daemon/wire_convert.hpp"
 #include "daemon/zap.hpp"
 #include "daemon/zmq_socket.hpp"
@@ -242,9 +243,15 @@ void control_socket::impl::handle(multipart message)
 	if (outstanding == control_requests_max)
 		return refuse(std::move(decoded.id), make_error(errc::aborted, "too many requests are under way"));
 	++outstanding;
-	handler(std::move(*request), [queue = out, to, id = std::move(decoded.id)](control_reply reply) {
-		queue->add(queued_reply{to, id, std::move(reply)});
-	});
+	bool const is_reader = *role != access_role::full;
+	handler(
+		std::move(*request), [queue = out, to, id = std::move(decoded.id), is_reader](control_reply reply) {
+			if (is_reader && reply) {
+				if (auto *const settings = std::get_if<get_reply>(&*reply))
+					hide_secrets(*settings);
+			}
+			queue->add(queued_reply{to, id, std::move(reply)});
+		});
 }
 
 void control_socket::impl::receive_all()

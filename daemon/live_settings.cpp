@@ -3,6 +3,7 @@
 #include "config/load.hpp"
 #include "config/save.hpp"
 #include "daemon/kept_torrents.hpp"
+#include "daemon/secrets.hpp"
 
 #include <utility>
 
@@ -212,8 +213,10 @@ void live_settings::remember(config_change const &change, configuration const &w
 	}
 	auto e = make_event(event_kind::setting_changed);
 	e.key = change.key;
-	e.old_value = change.old_text;
-	e.new_value = change.new_text;
+	// Events go to everybody who may read, and into the log.
+	bool const is_hidden = may_hold_secret(change.key);
+	e.old_value = is_hidden ? std::string(hidden_value) : change.old_text;
+	e.new_value = is_hidden ? std::string(hidden_value) : change.new_text;
 	m_targets.publish(std::move(e));
 }
 

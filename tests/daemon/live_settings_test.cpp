@@ -101,6 +101,14 @@ TEST_CASE_METHOD(fixture, "dirty-limit is of all devices together, a quarter of 
 	CHECK(effective("dirty-limit") == "auto (128)");
 }
 
+TEST_CASE_METHOD(fixture, "what may hold a secret is not published")
+{
+	foreign_keys = {"proxy_password"};
+	REQUIRE(settings->set("proxy_password", "open-sesame", false));
+	CHECK(published == strings{"proxy_password=(hidden)"});
+	CHECK(settings->rows({"proxy_password"}).value().at(0).value == "open-sesame");
+}
+
 TEST_CASE_METHOD(fixture, "what a connection may hold follows cache-size and max-connections")
 {
 	REQUIRE(settings->set("cache-size", "64", false));

@@ -78,6 +78,16 @@ class Keys(unittest.TestCase):
             self.assertEqual(json.loads(laboratory.ask(daemon, "full", "--json", "status").stdout)["torrents"], [])
             done = laboratory.ask(daemon, "full", "set", "cache-size", "100")
             self.assertEqual(done.returncode, 0, done.stderr)
+            done = laboratory.ask(daemon, "full", "set", "proxy_password", "open-sesame")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for verb in ("get", "settings"):
+                for options in ((), ("--json",)):
+                    shown = laboratory.ask(daemon, "reader", *options, verb).stdout
+                    self.assertNotIn("open-sesame", shown)
+                    self.assertIn("(hidden)", shown)
+                    self.assertNotIn(str(laboratory.folder / "server.key"), shown)
+            self.assertIn("open-sesame", laboratory.ask(daemon, "full", "get", "proxy_password").stdout)
+            self.assertNotIn("open-sesame", daemon.log_text(), "nor does an event tell")
             self.assertEqual(laboratory.ask(daemon, "full", "shutdown").returncode, 0)
             self.assertEqual(daemon.process.wait(30), 0)
 
