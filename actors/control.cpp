@@ -5,6 +5,7 @@
 #include "actors/timeouts.hpp"
 
 #include <charconv>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -210,6 +211,15 @@ void gather_peers(self_pointer self, promise rp, std::vector<torrent_row> const 
 				[all](caf::error const &e) { all->arrived(from_caf(e, "the session")); });
 }
 
+version_reply version_of(self_pointer self)
+{
+	auto version = self->state.config.version;
+	auto const uptime = monotonic_clock::now() - self->state.started;
+	version.uptime_ms =
+		static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count());
+	return version;
+}
+
 /// One function per verb; each delivers the promise once, now or later.
 struct carry_out {
 	self_pointer self;
@@ -219,14 +229,7 @@ struct carry_out {
 
 	void operator()(ping_request &) { reply(ping_reply{}); }
 
-	void operator()(version_request &)
-	{
-		auto version = self->state.config.version;
-		auto const uptime = monotonic_clock::now() - self->state.started;
-		version.uptime_ms =
-			static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count());
-		reply(std::move(version));
-	}
+	void operator()(version_request &) { reply(version_of(self)); }
 
 	void operator()(add_request &request)
 	{
@@ -257,6 +260,20 @@ struct carry_out {
 	{
 		with_selected(self, rp, or_all(std::move(request.selectors)),
 			[me = self, to = rp](std::vector<torrent_row> const &rows) { gather_peers(me, to, rows); });
+	}
+
+	void operator()(report_request &request)
+	{
+		with_selected(self, rp, or_all(std::move(request.selectors)),
+			[me = self, to = rp](std::vector<torrent_row> rows) mutable {
+				auto const now = std::chrono::system_clock::now().time_since_epoch();
+				report_reply report;
+				report.unix_ms = static_cast<std::uint64_t>(
+					std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+				report.daemon = version_of(me);
+				report.rows = std::move(rows);
+				to->deliver(control_reply(control_answer(std::move(report))));
+			});
 	}
 
 	void operator()(get_request &request)

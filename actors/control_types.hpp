@@ -32,6 +32,9 @@ struct torrent_request {
 struct peers_request {
 	std::vector<std::string> selectors; ///< empty: all
 };
+struct report_request {
+	std::vector<std::string> selectors; ///< empty: all
+};
 struct get_request {
 	std::vector<std::string> keys; ///< empty: all
 };
@@ -48,7 +51,7 @@ struct shutdown_request {
 };
 
 using control_verb = std::variant<ping_request, version_request, add_request, status_request, torrent_request,
-	peers_request, get_request, set_request, reload_request, stats_request, shutdown_request>;
+	peers_request, report_request, get_request, set_request, reload_request, stats_request, shutdown_request>;
 
 /// One request as the control actor takes it.
 struct control_request {
@@ -84,6 +87,12 @@ struct peers_of_torrent {
 struct peers_list_reply {
 	std::vector<peers_of_torrent> torrents;
 };
+/// Rows with their evidence, and who says so.
+struct report_reply {
+	std::uint64_t unix_ms = 0; ///< when it was made
+	version_reply daemon;
+	std::vector<torrent_row> rows;
+};
 struct get_reply {
 	std::vector<setting_row> settings;
 };
@@ -91,7 +100,7 @@ struct shutdown_reply {
 };
 
 using control_answer = std::variant<ping_reply, version_reply, add_reply, status_reply, torrent_reply,
-	peers_list_reply, get_reply, setting_change, reload_report, stats_report, shutdown_reply>;
+	peers_list_reply, report_reply, get_reply, setting_change, reload_report, stats_report, shutdown_reply>;
 using control_reply = result<control_answer>;
 
 using settings_reply = result<std::vector<setting_row>>;

@@ -8,6 +8,7 @@
 #include "actors/core/partition_engine.hpp"
 #include "actors/core/partition_stats.hpp"
 #include "actors/core/piece_digest.hpp"
+#include "actors/core/rate_pacer.hpp"
 #include "actors/core/result.hpp"
 #include "actors/core/resume_store.hpp"
 #include "actors/core/sha_lanes.hpp"
@@ -184,6 +185,10 @@ using session_actor = caf::typed_actor<
 	caf::replies_to<setting_atom, session_setting>::with<void_reply>,
 	// New limits of what a crash may cost.
 	caf::reacts_to<limits_atom, checkpoint_limits>,
+	// A new rate of verifications; holds within a second.
+	caf::reacts_to<limits_atom, verify_rate>,
+	// To itself: verifications may read on.
+	caf::reacts_to<verify_atom>,
 	// To itself, from libtorrent's thread: alerts are waiting.
 	caf::reacts_to<wakeup_atom>,
 	// To itself: time to ask for changed torrents.
@@ -233,6 +238,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::finished_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::engine_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::collect_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::checkpoint_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::verify_rate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::kept_torrent_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)

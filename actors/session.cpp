@@ -96,6 +96,9 @@ kept_torrent_ptr kept_of(torrent_slot const &slot)
 	kept->is_paused = slot.record.is_paused();
 	kept->is_doubtful = slot.is_doubtful;
 	kept->pieces = slot.durable_pieces;
+	kept->name = row.name;
+	kept->times = row.times;
+	kept->failure = row.failure;
 	return kept;
 }
 
@@ -143,6 +146,8 @@ void tell_of_retries(self_pointer self, torrent_slot &slot)
 void stop_failed(self_pointer self, torrent_slot &slot)
 {
 	tell_of_retries(self, slot);
+	slot.record.note_error(*slot.record.failure(), unix_ms_now());
+	slot.record.note_times(unix_ms_now());
 	auto const &info_hash = slot.record.added().info_hash;
 	auto e = make_event(event_kind::torrent_error, info_hash, to_string(*slot.record.failure()));
 	e.failure = slot.record.failure();
@@ -226,6 +231,18 @@ void on_checkpoint_done(self_pointer self, torrent_slot &slot, std::optional<err
 	publish_state(self, slot);
 }
 
+/// When the rate lets the next piece be read; soon enough for a new rate.
+void schedule_verify(self_pointer self)
+{
+	if (self->state.is_verify_tick_pending)
+		return;
+	self->state.is_verify_tick_pending = true;
+	auto const wait =
+		std::clamp<monotonic_clock::duration>(self->state.verify_pacer.next() - monotonic_clock::now(),
+			monotonic_clock::duration::zero(), timeouts::verify_interval);
+	self->delayed_send(self, std::chrono::ceil<std::chrono::milliseconds>(wait), verify_atom::value);
+}
+
 void send_verify_jobs(self_pointer self, torrent_slot &slot)
 {
 	auto const &target = slot.record.added().target_storage;
@@ -234,6 +251,12 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 		verify_bytes / target->pieces().piece_bytes);
 	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
 		!self->state.is_closed && !slot.is_removed) {
+		auto const size = target->pieces().piece_size(piece_index{slot.verify_next});
+		if (!self->state.verify_pacer.take(size, monotonic_clock::now())) {
+			schedule_verify(self);
+			return;
+		}
+		self->state.verified_last = slot.record.added().info_hash;
 		auto job = std::make_unique<session_job>();
 		job->kind = job_kind::hash_piece;
 		job->target = target;
@@ -251,15 +274,49 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 void end_verify(self_pointer self, torrent_slot &slot)
 {
 	auto const &info_hash = slot.record.added().info_hash;
+	bool const had_failed = slot.record.failure().has_value();
 	slot.record.verify_ended(slot.verify_failure);
+	slot.record.note_times(unix_ms_now());
 	auto e = make_event(event_kind::torrent_verified, info_hash);
 	e.new_value = std::to_string(slot.record.bad_pieces());
 	e.failure = slot.record.failure();
 	e.text = e.failure ? to_string(*e.failure) : "every piece on the device matches";
 	emit(self, std::move(e));
-	if (slot.record.failure())
+	if (slot.record.failure() && !had_failed)
 		stop_failed(self, slot);
+	else
+		keep(self, slot);
 	publish_state(self, slot);
+}
+
+void continue_verify(self_pointer self, torrent_slot &slot)
+{
+	// Nobody needs the rest of one whose torrent has failed meanwhile.
+	if (!slot.verify_failure)
+		slot.verify_failure = slot.record.failure();
+	send_verify_jobs(self, slot);
+	bool const is_over =
+		slot.verify_failure || slot.verify_next >= slot.record.added().target_storage->pieces().piece_count();
+	if (is_over && slot.verify_pending == 0 && !self->state.is_closed && !slot.is_removed)
+		end_verify(self, slot);
+}
+
+/// The rate has a portion to give: first to whom comes after the one that had the last.
+void on_verify_tick(self_pointer self)
+{
+	self->state.is_verify_tick_pending = false;
+	auto &torrents = self->state.torrents;
+	std::vector<std::string> order;
+	auto const next = torrents.upper_bound(self->state.verified_last);
+	for (auto it = next; it != torrents.end(); ++it)
+		order.push_back(it->first);
+	for (auto it = torrents.begin(); it != next; ++it)
+		order.push_back(it->first);
+	for (auto const &info_hash : order) {
+		auto &slot = torrents.at(info_hash);
+		if (slot.record.is_verifying() && !self->state.is_closed && !slot.is_removed)
+			continue_verify(self, slot);
+	}
 }
 
 void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job)
@@ -270,7 +327,7 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 			slot.verify_failure = job.failure;
 	} else if (!self->state.is_closed) {
 		auto const is_good = self->state.session->piece_matches(job.info_hash, job);
-		slot.record.on_piece_verified(is_good);
+		slot.record.on_piece_verified(job.piece, is_good);
 		if (!is_good) {
 			auto e = make_event(
 				event_kind::hash_failed, job.info_hash, "verification: the device differs from the torrent");
@@ -278,9 +335,29 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 			emit(self, std::move(e));
 		}
 	}
+	continue_verify(self, slot);
+}
+
+void_reply start_verify(self_pointer self, torrent_slot &slot)
+{
+	if (auto const started = slot.record.verify_started(); !started)
+		return started;
+	slot.verify_next = 0;
+	slot.verify_failure.reset();
 	send_verify_jobs(self, slot);
-	if (slot.verify_pending == 0 && !self->state.is_closed && !slot.is_removed)
-		end_verify(self, slot);
+	return {};
+}
+
+/// add --verify: as soon as everything is on stable storage.
+void start_verify_if_wanted(self_pointer self, torrent_slot &slot)
+{
+	if (!slot.wants_verify || !slot.record.row().is_synced || slot.is_removed || self->state.is_closed)
+		return;
+	slot.wants_verify = false;
+	if (auto const started = start_verify(self, slot); !started)
+		emit(self,
+			make_event(event_kind::warning, slot.record.added().info_hash,
+				"not verified: " + to_string(started.failure())));
 }
 
 void end_warm_if_over(self_pointer self, torrent_slot &slot)
@@ -323,8 +400,10 @@ void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job)
 {
 	slot.warming->ended(job.length_bytes, job.cached_bytes, job.failure);
 	slot.record.on_warmed(slot.warming->cached_bytes());
-	if (job.failure)
-		slot.record.on_read_error();
+	if (job.failure) {
+		slot.record.on_read_error(*job.failure);
+		slot.record.note_error(*job.failure, unix_ms_now());
+	}
 	send_warm_jobs(self, slot);
 }
 
@@ -335,10 +414,12 @@ void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> co
 	if (!had_failed && slot.record.failure()) {
 		stop_failed(self, slot);
 	} else if (slot.record.row().is_synced) {
+		slot.record.note_times(unix_ms_now());
 		keep_durable_pieces(self, slot, std::vector<bool>(slot.durable_pieces.size(), true));
 		emit(self,
 			make_event(
 				event_kind::torrent_synced, slot.record.added().info_hash, "complete and on stable storage"));
+		start_verify_if_wanted(self, slot);
 	}
 	publish_state(self, slot);
 }
@@ -423,10 +504,11 @@ void emit_disk_error(self_pointer self, session_fact const &fact)
 void on_disk_fact(self_pointer self, torrent_slot &slot, session_fact const &fact)
 {
 	emit_disk_error(self, fact);
+	slot.record.note_error(*fact.failure, unix_ms_now());
 	if (fact.is_fatal)
 		fail_torrent(self, slot, *fact.failure);
 	else {
-		slot.record.on_read_error();
+		slot.record.on_read_error(*fact.failure);
 		slot.read_failure = fact.failure;
 	}
 }
@@ -493,7 +575,10 @@ void on_fact(self_pointer self, session_fact const &fact)
 	case fact_kind::listen_failed:
 		break; // handled above
 	}
+	if (slot.record.note_times(unix_ms_now()))
+		keep(self, slot);
 	start_sync_if_due(self, slot);
+	start_verify_if_wanted(self, slot);
 	publish_state(self, slot);
 }
 
@@ -513,14 +598,52 @@ void schedule_tick(self_pointer self)
 	self->delayed_send(self, timeouts::status_interval, tick_atom::value);
 }
 
+/// One of the last run that cannot go on stays in sight, and what was kept of it stays where it is.
+void leave_behind(self_pointer self, add_request const &request, error failure)
+{
+	auto const &info_hash = request.known_info_hash;
+	auto &left = self->state.left_behind[info_hash];
+	left.request = std::make_shared<add_request const>(request);
+	auto &row = left.row;
+	row.info_hash = info_hash;
+	row.name = request.known_name.empty() ? info_hash : request.known_name;
+	row.target = request.target;
+	row.state = torrent_state::error;
+	row.is_seed = request.is_seed;
+	row.added_unix_ms = *request.added_unix_ms;
+	row.times = request.known_times;
+	row.failure = std::move(failure);
+	auto evidence = std::make_shared<torrent_evidence>();
+	evidence->device = request.known_device.value_or(device_identity{});
+	evidence->errors.push_back({unix_ms_now(), *row.failure});
+	evidence->errors_total = 1;
+	row.evidence = std::move(evidence);
+	auto e = make_event(event_kind::torrent_error, info_hash,
+		"the torrent does not go on on " + request.target + " after the restart: " + to_string(*row.failure));
+	e.failure = row.failure;
+	emit(self, std::move(e));
+}
+
+torrent_evidence gather_evidence(added_torrent const &added)
+{
+	torrent_evidence evidence;
+	evidence.model = device_model(added.target);
+	evidence.disk = added.target_storage->claim().disk().name;
+	return evidence;
+}
+
 text_reply add_torrent(self_pointer self, add_request const &request)
 {
 	if (self->state.is_closed)
 		return closing();
 	auto added = self->state.session->add(request);
-	if (!added)
+	if (!added) {
+		if (request.added_unix_ms && !self->state.torrents.contains(request.known_info_hash))
+			leave_behind(self, request, added.failure());
 		return added.failure();
+	}
 	auto const info_hash = added->info_hash;
+	self->state.left_behind.erase(info_hash);
 	auto const text = added->name + " on " + added->target;
 	emit(self, make_event(event_kind::torrent_added, info_hash, text));
 	if (!added->doubt.empty())
@@ -532,14 +655,22 @@ text_reply add_torrent(self_pointer self, add_request const &request)
 	own->is_check = request.is_check || !added->doubt.empty();
 	own->known_pieces.clear();
 	own->known_device.reset();
+	own->known_failure.reset();
 	auto const pieces = static_cast<std::size_t>(added->target_storage->pieces().piece_count());
 	auto durable = added->pieces.empty() ? std::vector<bool>(pieces) : added->pieces;
-	torrent_slot slot(torrent_record(std::move(*added), *own, request.added_unix_ms.value_or(unix_ms_now())));
+	auto evidence = gather_evidence(*added);
+	auto const device = identify_device(request.target);
+	if (device)
+		evidence.device = *device;
+	auto const added_unix_ms = request.added_unix_ms.value_or(unix_ms_now());
+	auto shown = *own;
+	shown.known_failure = request.known_failure;
+	torrent_slot slot(torrent_record(std::move(*added), shown, added_unix_ms, std::move(evidence)));
+	slot.wants_verify = request.is_verify;
 	slot.is_doubtful = std::exchange(own->is_check, false);
 	slot.request = std::move(own);
 	slot.durable_pieces = std::move(durable);
 	if (self->state.keeper) {
-		auto const device = identify_device(request.target);
 		if (device)
 			slot.device = *device;
 		else
@@ -547,7 +678,9 @@ text_reply add_torrent(self_pointer self, add_request const &request)
 				make_event(event_kind::warning, info_hash,
 					"the target cannot be told from another one: " + to_string(device.failure())));
 	}
-	self->state.torrents.emplace(info_hash, std::move(slot));
+	auto &there = self->state.torrents.emplace(info_hash, std::move(slot)).first->second;
+	if (there.record.failure())
+		publish_state(self, there);
 	self->state.session->request_status();
 	schedule_tick(self);
 	return info_hash;
@@ -560,6 +693,10 @@ void_reply with_torrent(self_pointer self, std::string const &info_hash, Action 
 	if (self->state.is_closed)
 		return closing();
 	auto const found = self->state.torrents.find(info_hash);
+	if (auto const left = self->state.left_behind.find(info_hash); left != self->state.left_behind.end())
+		return make_error(errc::invalid_argument,
+			"it does not go on since the restart; resume or remove it: " +
+				to_string(*left->second.row.failure));
 	if (found == self->state.torrents.end() || found->second.is_removed)
 		return no_such_torrent(info_hash);
 	void_reply reply = action(found->second);
@@ -569,15 +706,28 @@ void_reply with_torrent(self_pointer self, std::string const &info_hash, Action 
 
 void_reply resume_torrent(self_pointer self, std::string const &info_hash)
 {
+	if (auto const left = self->state.left_behind.find(info_hash); left != self->state.left_behind.end()) {
+		// The operator says that its device is there again, and that what went wrong before is mended.
+		auto request = *left->second.request;
+		request.is_paused = false;
+		request.is_check = request.is_check || std::exchange(request.known_failure, std::nullopt).has_value();
+		auto const added = add_torrent(self, request);
+		if (!added)
+			return added.failure();
+		keep(self, self->state.torrents.at(*added));
+		return {};
+	}
 	// What the session said before counts before.
 	collect_facts(self);
 	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) -> void_reply {
-		if (slot.is_job_pending || slot.verify_pending != 0) {
+		if (slot.is_job_pending || slot.record.is_verifying()) {
 			if (slot.record.failure())
 				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
 		}
 		slot.read_failure.reset();
 		bool const had_failed = slot.record.resume();
+		if (had_failed)
+			slot.wants_verify = slot.request->is_verify;
 		keep(self, slot);
 		if (!had_failed)
 			return self->state.session->resume(info_hash);
@@ -589,6 +739,13 @@ void_reply resume_torrent(self_pointer self, std::string const &info_hash)
 caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash)
 {
 	auto promise = self->make_response_promise<void_reply>();
+	if (self->state.left_behind.erase(info_hash) > 0) {
+		emit(self, make_event(event_kind::torrent_removed, info_hash));
+		if (self->state.keeper)
+			caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
+		promise.deliver(void_reply{});
+		return promise;
+	}
 	auto const begun = with_torrent(self, info_hash, [self, &info_hash, &promise](torrent_slot &slot) {
 		auto const asked = self->state.session->remove(info_hash);
 		if (asked) {
@@ -605,14 +762,7 @@ caf::result<void_reply> remove_torrent(self_pointer self, std::string const &inf
 
 void_reply verify_torrent(self_pointer self, std::string const &info_hash)
 {
-	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
-		if (auto const started = slot.record.verify_started(); !started)
-			return started;
-		slot.verify_next = 0;
-		slot.verify_failure.reset();
-		send_verify_jobs(self, slot);
-		return {};
-	});
+	return with_torrent(self, info_hash, [self](torrent_slot &slot) { return start_verify(self, slot); });
 }
 
 void_reply warm_torrent(self_pointer self, std::string const &info_hash)
@@ -718,6 +868,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 	self->state.session = std::move(config->session);
 	self->state.keeper = config->keeper;
 	self->state.checkpoints = config->checkpoints;
+	self->state.verify_pacer.set(config->verifying, monotonic_clock::now());
 	session_actor const me(self);
 	self->state.sink = std::make_shared<session_job_sink>(me);
 	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });
@@ -745,13 +896,17 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 		[self](peers_atom, std::string const &info_hash) -> peers_reply {
 			if (self->state.is_closed)
 				return closing();
+			if (self->state.left_behind.contains(info_hash))
+				return std::vector<peer_row>();
 			return self->state.session->peers(info_hash);
 		},
 		[self](status_atom) -> rows_reply {
 			std::vector<torrent_row> rows;
-			rows.reserve(self->state.torrents.size());
+			rows.reserve(self->state.torrents.size() + self->state.left_behind.size());
 			for (auto const &[info_hash, slot] : self->state.torrents)
 				rows.push_back(slot.record.row());
+			for (auto const &[info_hash, left] : self->state.left_behind)
+				rows.push_back(left.row);
 			return rows;
 		},
 		[self](setting_atom, session_setting const &setting) -> void_reply {
@@ -760,6 +915,8 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 			return self->state.session->apply(setting);
 		},
 		[self](limits_atom, checkpoint_limits const &limits) { self->state.checkpoints = limits; },
+		[self](limits_atom, verify_rate rate) { self->state.verify_pacer.set(rate, monotonic_clock::now()); },
+		[self](verify_atom) { on_verify_tick(self); },
 		[self](wakeup_atom) { collect_facts(self); },
 		[self](tick_atom) {
 			self->state.is_ticking = false;

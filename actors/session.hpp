@@ -20,6 +20,7 @@ struct session_config {
 	std::unique_ptr<torrent_session> session;
 	state_keeper_actor keeper; ///< none: nothing is kept for a restart
 	checkpoint_limits checkpoints;
+	verify_rate verifying;
 };
 
 /// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
@@ -37,6 +38,7 @@ struct session_state {
 		std::uint64_t retries_told = 0;    ///< of its storage's, those that an event told of
 		std::int32_t verify_next = 0;      ///< next piece to verify
 		std::size_t verify_pending = 0;
+		bool wants_verify = false; ///< once it is on stable storage
 		std::optional<error> verify_failure;
 		std::optional<warm_up> warming;
 		bool is_removed = false; ///< answers wait for the removed fact
@@ -55,8 +57,17 @@ struct session_state {
 	std::shared_ptr<session_job_sink> sink;
 	state_keeper_actor keeper;
 	checkpoint_limits checkpoints;
+	/// One that could not be added again after a restart: shown, until it is resumed or removed.
+	struct stranded {
+		std::shared_ptr<add_request const> request;
+		torrent_row row; ///< in state error
+	};
 	std::map<std::string, torrent> torrents;
-	std::size_t own_jobs = 0; ///< handed to partitions, or kept for an answer, and not back
+	std::map<std::string, stranded> left_behind;
+	rate_pacer verify_pacer;
+	bool is_verify_tick_pending = false;
+	std::string verified_last; ///< info-hash of who got the last portion of the rate
+	std::size_t own_jobs = 0;  ///< handed to partitions, or kept for an answer, and not back
 	bool is_ticking = false;
 	bool is_closed = false;
 	std::optional<caf::typed_response_promise<void_reply>> stop_promise;

@@ -26,6 +26,8 @@ inline constexpr auto load_interval = 1s;
 inline constexpr std::size_t load_samples = 5;
 /// How often the session asks libtorrent for changed torrents.
 inline constexpr auto status_interval = 500ms;
+/// How late a verification may notice a new rate.
+inline constexpr auto verify_interval = 1s;
 /// Resume and tracker answers while the session closes.
 inline constexpr auto session_close = 15s;
 /// Changing the number of partitions: what they have under way must end. Below settings_request, which waits

@@ -242,6 +242,16 @@ constexpr auto rows = std::to_array<schema_row>({
 		.max = 10000,
 		.help = "How long the first of these attempts waits; each further one waits twice as long, 10 s at "
 				"most. The device's other torrents wait as well."},
+	{.table = "disk",
+		.key = "verify-rate",
+		.type = rate,
+		.effect = live,
+		.unit = "KiB/s",
+		.default_text = "0",
+		.min = 0,
+		.max = std::int64_t{1} << 30,
+		.help = "How fast all verifications together read, so that one does not slow down transfers.",
+		.unset_help = "as fast as devices and hashers can"},
 
 	{.table = "hash",
 		.key = "hashing-threads",

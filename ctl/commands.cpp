@@ -38,12 +38,14 @@ constexpr std::array<option_info, 6> status_options{{
 	{"--verbose", "-v", "", false, "all that is known of each torrent, on several lines"},
 }};
 
-constexpr std::array<option_info, 9> add_options{{
+constexpr std::array<option_info, 10> add_options{{
 	{"--seed", "", "", false, "the target holds the data already: share it, never write"},
 	{"--peer", "", "HOST:PORT", true, "a peer to connect to"},
 	{"--tracker", "", "URL", true, "a tracker beside those in the torrent"},
 	{"--sequential", "", "", false, "ask for the pieces in order"},
 	{"--check", "", "", false, "hash what is on the target first and fetch only what differs"},
+	{"--verify", "", "", false,
+		"read the target back once all is on stable storage; see wait --for verified"},
 	{"--max-uploads", "", "N", false, "peers uploaded to at once"},
 	{"--max-connections", "", "N", false, "connections of this torrent, 2 or more"},
 	{"--paused", "", "", false, "do not start"},
@@ -117,6 +119,10 @@ constexpr auto table = std::to_array<command_info>({
 	{"reannounce", "SEL...", 1, operands_unlimited, {}, "look for peers now", selector_details},
 	{"peers", "[SEL...]", 0, operands_unlimited, {}, "show the peers of torrents",
 		"FLAGS: i interested, I peer interested, c choked, C peer choked, s snubbed."},
+	{"report", "[SEL...]", 0, operands_unlimited, {}, "print what can be filed as evidence of torrents",
+		"Verdict (verified, synced, incomplete, failed), bytes, pieces, info-hashes, times, which device it "
+		"is, errors seen, stretches that differ. SEL is an info-hash prefix of 4 digits or more, a torrent's "
+		"name, its target, or \"all\"."},
 	{"set", "KEY VALUE", 2, 2, set_options, "change a configuration key of the running daemon",
 		"Prints the old value, the new one, and whether it is active now or after a restart."},
 	{"get", "[KEY...]", 0, operands_unlimited, {}, "print configuration values", ""},

@@ -182,6 +182,13 @@ std::string render_status_verbose(std::vector<torrent_view> const &torrents, boo
 		if (t.bad_pieces.value_or(0) > 0)
 			verified = "FAILED: " + std::to_string(*t.bad_pieces) + " pieces do not match";
 		line("verified", verified);
+		for (auto const &[label, all] :
+			{std::pair("differs", &t.bad), std::pair("unreadable", &t.unreadable)}) {
+			for (auto const &[offset, length] : all->listed)
+				line(label, "offset " + std::to_string(offset) + " length " + std::to_string(length));
+			if (all->more > 0)
+				line(label, "and " + std::to_string(all->more) + " more");
+		}
 		if (t.warm_bytes)
 			line("warm-up",
 				format_bytes(*t.warm_bytes) +

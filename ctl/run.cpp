@@ -1,6 +1,7 @@
 #include "ctl/run.hpp"
 
 #include "ctl/render.hpp"
+#include "ctl/render_report.hpp"
 #include "ctl/text_format.hpp"
 #include "ctl/wire/protocol.hpp"
 
@@ -55,6 +56,11 @@ handler_result run_peers(command_context const &context)
 {
 	return ask_and_print(context, "peers", {{"selectors", selectors_of(context.line)}},
 		[&](json const &reply) { return render_peers(reply, context.settings.use_colour); });
+}
+
+handler_result run_report(command_context const &context)
+{
+	return ask_and_print(context, "report", {{"selectors", selectors_of(context.line)}}, render_report);
 }
 
 handler_result run_set(command_context const &context)
@@ -144,6 +150,7 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"warm", run_selected},
 	{"reannounce", run_selected},
 	{"peers", run_peers},
+	{"report", run_report},
 	{"set", run_set},
 	{"get", run_get},
 	{"settings", run_settings},

@@ -22,7 +22,7 @@ result<json> read_options(invocation const &line)
 {
 	constexpr std::int64_t most = (1 << 24) - 1;
 	json args{{"target", absolute_path(line.operands[1])}};
-	for (auto const *name : {"seed", "sequential", "paused", "check"}) {
+	for (auto const *name : {"seed", "sequential", "paused", "check", "verify"}) {
 		if (line.has(std::string("--") + name))
 			args[name] = true;
 	}

@@ -63,6 +63,20 @@ bool flag_of(json const &object, char const *name)
 	return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
+torrent_view::stretches stretches_of(json const &object, std::string const &name)
+{
+	torrent_view::stretches all;
+	auto const found = object.find(name);
+	if (found == object.end() || !found->is_array())
+		return all;
+	for (auto const &range : *found) {
+		if (range.is_object())
+			all.listed.emplace_back(number_of(range, "offset_bytes"), number_of(range, "length_bytes"));
+	}
+	all.more = number_of(object, (name + "_more").c_str());
+	return all;
+}
+
 torrent_view read_torrent(json const &object)
 {
 	torrent_view t;
@@ -96,6 +110,8 @@ torrent_view read_torrent(json const &object)
 	if (failure != object.end() && !failure->is_null())
 		t.failure = wire::error_from_json(*failure);
 	t.bad_pieces = maybe_number_of(object, "bad_pieces");
+	t.bad = stretches_of(object, "bad_ranges");
+	t.unreadable = stretches_of(object, "unreadable_ranges");
 	t.is_warming = flag_of(object, "warming");
 	t.warm_bytes = maybe_number_of(object, "warm_bytes");
 	return t;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ezio::ctl
@@ -42,6 +43,14 @@ struct torrent_view {
 	std::uint64_t added_unix_ms = 0;
 	std::optional<error> failure;
 	std::optional<std::uint64_t> bad_pieces;
+	/// Stretches of the device that differ (of the last verify) and whose reading failed; the rest is
+	/// counted.
+	struct stretches {
+		std::vector<std::pair<std::uint64_t, std::uint64_t>> listed; ///< offset and length, in bytes
+		std::uint64_t more = 0;
+	};
+	stretches bad;
+	stretches unreadable;
 	bool is_warming = false;
 	std::optional<std::uint64_t> warm_bytes;
 

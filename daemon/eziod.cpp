@@ -246,15 +246,9 @@ result<void> eziod::impl::restore_torrents()
 	for (auto const &fault : kept->faults)
 		warn({}, "a torrent of the last run is lost", fault);
 	for (auto const &torrent : kept->torrents) {
-		auto const failed = [warn, info_hash = torrent.info_hash, target = torrent.request->target](
-								error const &e) {
-			warn(info_hash, "the torrent does not go on on " + target + " after the restart", e);
-		};
 		restored.insert(torrent.info_hash);
-		ask_control(system, gate.actor(), {to_add_request(torrent)}, [failed](control_reply const &reply) {
-			if (!reply)
-				failed(reply.failure());
-		});
+		// A failure is the session's to show.
+		ask_control(system, gate.actor(), {to_add_request(torrent)}, [](control_reply const &) {});
 	}
 	return {};
 }
@@ -323,6 +317,7 @@ result<void> eziod::impl::start_session()
 	parts->session = std::move(*made);
 	parts->keeper = keeper;
 	parts->checkpoints = checkpoint_limits_of(config);
+	parts->verifying = verify_rate_of(config);
 	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
 	watch(child_role::session, "session", session);
 	return {};
@@ -347,6 +342,7 @@ void eziod::impl::start_settings()
 	targets.checkpoints = [this](checkpoint_limits const &limits) {
 		caf::anon_send(session, limits_atom::value, limits);
 	};
+	targets.verifying = [this](verify_rate rate) { caf::anon_send(session, limits_atom::value, rate); };
 	targets.log = set_log_levels;
 	if (!config.text("curve-secret-key").empty())
 		targets.clients = [this] { return read_clients_again(); };

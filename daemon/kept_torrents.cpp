@@ -49,6 +49,11 @@ checkpoint_limits checkpoint_limits_of(configuration const &config)
 	return limits;
 }
 
+verify_rate verify_rate_of(configuration const &config)
+{
+	return {static_cast<std::uint64_t>(config.integer("verify-rate")) << 10};
+}
+
 add_request to_add_request(kept_torrent const &kept)
 {
 	auto request = *kept.request;
@@ -58,6 +63,10 @@ add_request to_add_request(kept_torrent const &kept)
 		request.known_pieces = kept.pieces;
 	request.known_device = kept.device;
 	request.added_unix_ms = kept.added_unix_ms;
+	request.known_info_hash = kept.info_hash;
+	request.known_name = kept.name;
+	request.known_times = kept.times;
+	request.known_failure = kept.failure;
 	return request;
 }
 

@@ -2,6 +2,7 @@
 
 #include "actors/bt/resume_files.hpp"
 #include "actors/core/checkpoint_policy.hpp"
+#include "actors/core/rate_pacer.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "config/config.hpp"
 
@@ -18,6 +19,8 @@ result<std::shared_ptr<resume_files>> open_state_directory(configuration const &
 
 /// sync-interval and sync-size.
 checkpoint_limits checkpoint_limits_of(configuration const &config);
+/// verify-rate.
+verify_rate verify_rate_of(configuration const &config);
 
 /// The request that goes on with a torrent.
 add_request to_add_request(kept_torrent const &kept);

@@ -188,6 +188,10 @@ result<void> live_settings::apply_whole(config_change const &change, configurati
 		m_targets.checkpoints(checkpoint_limits_of(wanted));
 		return {};
 	}
+	if (change.key == "verify-rate") {
+		m_targets.verifying(verify_rate_of(wanted));
+		return {};
+	}
 	if (change.table == "disk") {
 		auto const budget = disk_budget_of(wanted, m_context.on);
 		if (budget.capacity_blocks > m_context.arena_blocks_max)

@@ -2,6 +2,7 @@
 
 #include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/io_engine.hpp"
+#include "actors/core/rate_pacer.hpp"
 #include "actors/core/settings_service.hpp"
 #include "actors/core/torrent_session.hpp"
 #include "actors/events.hpp"
@@ -26,6 +27,7 @@ struct settings_targets {
 	std::function<std::string()> partitions_now;
 	std::function<void(hash_sizes const &)> hashers;
 	std::function<void(checkpoint_limits const &)> checkpoints;
+	std::function<void(verify_rate)> verifying;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;
 	/// For devices opened from then on.
 	std::function<void(io_engine)> engine;

@@ -3,6 +3,8 @@
 #include "actors/core/units.hpp"
 #include "ctl/wire/base64.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <map>
 #include <string_view>
@@ -50,6 +52,7 @@ converted to_add(json const &args)
 	add.is_sequential = flag(args, "sequential");
 	add.is_paused = flag(args, "paused");
 	add.is_check = flag(args, "check");
+	add.is_verify = flag(args, "verify");
 	add.peers = list(args, "peers");
 	add.trackers = list(args, "trackers");
 	add.uploads_max = args.value("uploads_max", -1);
@@ -73,7 +76,7 @@ converted to_empty(json const &)
 
 using converter = converted (*)(json const &);
 
-constexpr std::array<std::pair<std::string_view, converter>, 16> converters{{
+constexpr std::array<std::pair<std::string_view, converter>, 17> converters{{
 	{"ping", to_empty<ping_request>},
 	{"version", to_empty<version_request>},
 	{"add", to_add},
@@ -87,6 +90,8 @@ constexpr std::array<std::pair<std::string_view, converter>, 16> converters{{
 	{"reannounce", to_torrent_request<torrent_verb::reannounce>},
 	{"peers",
 		[](json const &args) -> converted { return control_verb(peers_request{list(args, "selectors")}); }},
+	{"report",
+		[](json const &args) -> converted { return control_verb(report_request{list(args, "selectors")}); }},
 	{"get", [](json const &args) -> converted { return control_verb(get_request{list(args, "keys")}); }},
 	{"set",
 		[](json const &args) -> converted {
@@ -103,6 +108,14 @@ json or_null(std::optional<T> const &value)
 	return value ? json(*value) : json(nullptr);
 }
 
+json ranges_json(std::vector<byte_range> const &ranges)
+{
+	auto all = json::array();
+	for (auto const &range : ranges)
+		all.push_back({{"offset_bytes", range.offset_bytes}, {"length_bytes", range.length_bytes}});
+	return all;
+}
+
 json torrent_json(torrent_row const &row)
 {
 	return {{"info_hash", row.info_hash}, {"name", row.name}, {"target", row.target},
@@ -115,7 +128,41 @@ json torrent_json(torrent_row const &row)
 		{"read_errors", row.read_errors}, {"retries", row.retries}, {"progress", row.progress},
 		{"eta_seconds", or_null(row.eta_seconds)}, {"added_unix_ms", row.added_unix_ms},
 		{"error", wire::error_to_json(row.failure)}, {"bad_pieces", or_null(row.bad_pieces)},
-		{"warming", row.is_warming}, {"warm_bytes", or_null(row.warm_bytes)}};
+		{"warming", row.is_warming}, {"warm_bytes", or_null(row.warm_bytes)},
+		{"bad_ranges", ranges_json(row.bad_ranges.ranges)}, {"bad_ranges_more", row.bad_ranges.more},
+		{"unreadable_ranges", ranges_json(row.unreadable_ranges.ranges)},
+		{"unreadable_ranges_more", row.unreadable_ranges.more},
+		{"downloaded_unix_ms", or_null(row.times.downloaded_unix_ms)},
+		{"synced_unix_ms", or_null(row.times.synced_unix_ms)},
+		{"verified_unix_ms", or_null(row.times.verified_unix_ms)}};
+}
+
+/// In one word, what the daemon vouches for.
+std::string_view verdict_of(torrent_row const &row)
+{
+	if (row.failure)
+		return "failed";
+	if (row.is_verified)
+		return "verified";
+	return row.is_synced ? "synced" : "incomplete";
+}
+
+json report_json(torrent_row const &row)
+{
+	auto report = torrent_json(row);
+	report["verdict"] = verdict_of(row);
+	static torrent_evidence const none;
+	auto const &evidence = row.evidence ? *row.evidence : none;
+	report["info_hash_v2"] = evidence.info_hash_v2;
+	report["device"] = {{"path", row.target}, {"size_bytes", evidence.device.size_bytes},
+		{"block_device", evidence.device.is_block_device}, {"identity", evidence.device.name},
+		{"model", evidence.model}, {"disk", evidence.disk}};
+	auto errors = json::array();
+	for (auto const &seen : evidence.errors)
+		errors.push_back({{"unix_ms", seen.unix_ms}, {"error", wire::error_to_json(seen.what)}});
+	report["errors"] = std::move(errors);
+	report["errors_total"] = evidence.errors_total;
+	return report;
 }
 
 json totals_json(std::vector<torrent_row> const &rows)
@@ -186,6 +233,12 @@ constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 17
 	{"queue_depth", &partition_row::queue_depth},
 }};
 
+std::string host_name()
+{
+	std::array<char, 256> name{};
+	return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 struct answer_to_json {
 	json operator()(ping_reply const &) const { return {{"pong", true}}; }
 
@@ -219,6 +272,15 @@ struct answer_to_json {
 				{{"info_hash", torrent.info_hash}, {"name", torrent.name}, {"peers", std::move(peers)}});
 		}
 		return {{"torrents", std::move(torrents)}};
+	}
+
+	json operator()(report_reply const &report) const
+	{
+		auto torrents = json::array();
+		for (auto const &row : report.rows)
+			torrents.push_back(report_json(row));
+		return {{"unix_ms", report.unix_ms}, {"host", host_name()}, {"daemon", (*this)(report.daemon)},
+			{"torrents", std::move(torrents)}};
 	}
 
 	json operator()(get_reply const &found) const

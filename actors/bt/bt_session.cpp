@@ -475,6 +475,7 @@ result<added_torrent> bt_session::add(add_request const &request)
 
 	added_torrent added;
 	added.info_hash = info_hash;
+	added.info_hash_v2 = description->info_hash_v2;
 	added.name = description->name;
 	added.target = request.target;
 	auto route = m_config.routes->route_for((*claim)->disk());
@@ -504,8 +505,9 @@ result<added_torrent> bt_session::add(add_request const &request)
 		params.have_pieces = to_lt_bitfield(added.pieces);
 	// libtorrent connects to the peers of a new torrent at its next tick, up to a second later, but to those
 	// of a resumed one at once. A check would not run while the torrent is paused.
-	entry->starts_when_checked = !request.is_paused && !is_check && !entry->named_peers.empty();
-	if (request.is_paused || entry->starts_when_checked)
+	bool const is_held = request.is_paused || request.known_failure.has_value();
+	entry->starts_when_checked = !is_held && !is_check && !entry->named_peers.empty();
+	if (is_held || entry->starts_when_checked)
 		params.flags |= lt::torrent_flags::paused;
 	if (request.is_sequential || m_defaults.is_sequential)
 		params.flags |= lt::torrent_flags::sequential_download;

@@ -18,6 +18,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 namespace ezio
 {
@@ -81,6 +83,39 @@ std::vector<std::string> texts_of(lt::bdecode_node const &list)
 	return texts;
 }
 
+lt::entry to_entry(error const &failure)
+{
+	lt::entry::dictionary_type fields;
+	fields["code"] = std::string(to_string(failure.code));
+	fields["message"] = failure.message;
+	fields["operation"] = failure.operation;
+	fields["device"] = failure.device;
+	if (failure.offset_bytes)
+		fields["offset"] = static_cast<std::int64_t>(*failure.offset_bytes);
+	if (failure.length_bytes)
+		fields["length"] = static_cast<std::int64_t>(*failure.length_bytes);
+	fields["errno"] = std::int64_t{failure.os_errno};
+	fields["check"] = failure.check;
+	return fields;
+}
+
+error to_error(lt::bdecode_node const &fields)
+{
+	auto const text = [&fields](char const *key) { return std::string(fields.dict_find_string_value(key)); };
+	auto const number = [&fields](char const *key) -> std::optional<std::uint64_t> {
+		auto const found = fields.dict_find_int(key);
+		return found ? std::optional(static_cast<std::uint64_t>(found.int_value())) : std::nullopt;
+	};
+	auto e = make_error(errc_from_string(text("code")).value_or(errc::internal), text("message"));
+	e.operation = text("operation");
+	e.device = text("device");
+	e.offset_bytes = number("offset");
+	e.length_bytes = number("length");
+	e.os_errno = static_cast<int>(fields.dict_find_int_value("errno"));
+	e.check = text("check");
+	return e;
+}
+
 error damaged(std::string const &what)
 {
 	return make_error(errc::integrity, "the resume data are damaged: " + what);
@@ -107,7 +142,17 @@ std::string encode_resume(kept_torrent const &torrent)
 	all["allowed-checks"] = list_of(request.allowed_checks);
 	all["uploads-max"] = std::int64_t{request.uploads_max};
 	all["connections-max"] = std::int64_t{request.connections_max};
+	all["is-verify"] = std::int64_t{request.is_verify};
 	all["added"] = static_cast<std::int64_t>(torrent.added_unix_ms);
+	all["name"] = torrent.name;
+	for (auto const &[key, time] : {std::pair("downloaded", torrent.times.downloaded_unix_ms),
+			 std::pair("synced", torrent.times.synced_unix_ms),
+			 std::pair("verified", torrent.times.verified_unix_ms)}) {
+		if (time)
+			all[key] = static_cast<std::int64_t>(*time);
+	}
+	if (torrent.failure)
+		all["failure"] = to_entry(*torrent.failure);
 	all["device"] = device;
 	all["piece-count"] = static_cast<std::int64_t>(torrent.pieces.size());
 	all["pieces"] = pack(torrent.pieces);
@@ -141,6 +186,7 @@ result<kept_torrent> decode_resume(std::string_view text, std::string metainfo)
 	request->target = std::string(all.dict_find_string_value("target"));
 	request->is_seed = all.dict_find_int_value("is-seed") != 0;
 	request->is_sequential = all.dict_find_int_value("is-sequential") != 0;
+	request->is_verify = all.dict_find_int_value("is-verify") != 0;
 	request->peers = texts_of(all.dict_find_list("peers"));
 	request->trackers = texts_of(all.dict_find_list("trackers"));
 	auto const allowed = texts_of(all.dict_find_list("allowed-checks"));
@@ -153,6 +199,14 @@ result<kept_torrent> decode_resume(std::string_view text, std::string metainfo)
 	torrent.is_paused = all.dict_find_int_value("is-paused") != 0;
 	torrent.is_doubtful = all.dict_find_int_value("is-doubtful") != 0;
 	torrent.added_unix_ms = static_cast<std::uint64_t>(all.dict_find_int_value("added"));
+	torrent.name = std::string(all.dict_find_string_value("name"));
+	auto const time = [&all](char const *key) -> std::optional<std::uint64_t> {
+		auto const found = all.dict_find_int(key);
+		return found ? std::optional(static_cast<std::uint64_t>(found.int_value())) : std::nullopt;
+	};
+	torrent.times = {time("downloaded"), time("synced"), time("verified")};
+	if (auto const failure = all.dict_find_dict("failure"))
+		torrent.failure = to_error(failure);
 	auto const device = all.dict_find_dict("device");
 	torrent.device.size_bytes = static_cast<std::uint64_t>(device.dict_find_int_value("size"));
 	torrent.device.is_block_device = device.dict_find_int_value("is-block-device") != 0;

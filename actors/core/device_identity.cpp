@@ -43,11 +43,16 @@ std::string disk_name(std::filesystem::path const &disk)
 	return {};
 }
 
+std::filesystem::path link_of(std::uint64_t number, system_paths const &paths)
+{
+	return std::filesystem::path(paths.sys) / "dev/block" /
+		(std::to_string(major(number)) + ":" + std::to_string(minor(number)));
+}
+
 result<device_identity> identify_block_device(
 	std::string const &path, std::uint64_t number, system_paths const &paths)
 {
-	auto const link = std::filesystem::path(paths.sys) / "dev/block" /
-		(std::to_string(major(number)) + ":" + std::to_string(minor(number)));
+	auto const link = link_of(number, paths);
 	std::error_code ec;
 	auto const directory = std::filesystem::canonical(link, ec);
 	if (ec)
@@ -82,6 +87,23 @@ result<device_identity> identify_device(std::string const &path, system_paths co
 		identity.name += ", born " + std::to_string(status.stx_btime.tv_sec) + "." +
 			std::to_string(status.stx_btime.tv_nsec);
 	return identity;
+}
+
+std::string device_model(std::string const &path, system_paths const &paths)
+{
+	struct stat status {
+	};
+	std::error_code ec;
+	if (::stat(path.c_str(), &status) != 0 || !S_ISBLK(status.st_mode))
+		return {};
+	auto directory = std::filesystem::canonical(link_of(status.st_rdev, paths), ec);
+	if (ec)
+		return {};
+	if (std::filesystem::exists(directory / "partition", ec))
+		directory = directory.parent_path();
+	auto const vendor = attribute(directory / "device/vendor");
+	auto const model = attribute(directory / "device/model");
+	return vendor.empty() || model.empty() ? model : vendor + " " + model;
 }
 
 std::string difference(device_identity const &saved, device_identity const &now)

@@ -25,6 +25,10 @@ struct device_identity {
 /// Looks at what @p path is now. Any thread; opens nothing.
 result<device_identity> identify_device(std::string const &path, system_paths const &paths = {});
 
+/// What sysfs calls the make of the disk that @p path is, or is a partition of: "Samsung SSD 980"; empty if
+/// it does not, as for a file. For reports. Any thread; opens nothing but sysfs.
+std::string device_model(std::string const &path, system_paths const &paths = {});
+
 /// One clause that says how @p now differs from @p saved: "its size is 1024 bytes instead of 2048"; empty if
 /// they may be the same.
 std::string difference(device_identity const &saved, device_identity const &now);

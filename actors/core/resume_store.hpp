@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ struct kept_torrent {
 	bool is_doubtful = false;
 	/// By piece: passed its hash, was written without an error and flushed to stable storage since.
 	std::vector<bool> pieces;
+	std::string name; ///< of the torrent; empty in what older daemons kept
+	torrent_times times;
+	std::optional<error> failure; ///< it had failed, and nobody has resumed it since
 };
 
 /// Where it is kept. Used by one actor; may block on the file system.

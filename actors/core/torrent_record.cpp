@@ -10,15 +10,24 @@ namespace
 
 /// Rates are means over this much time: a limited transfer moves in bursts of a second.
 constexpr auto rate_window = std::chrono::seconds(5);
+/// How many of the stretches that differ an error names; status lists more.
+constexpr std::size_t named_ranges = 4;
 /// Statuses come about once a second while something moves, on a busy machine every two; without one for so
 /// long nothing moves.
 constexpr auto silence = std::chrono::seconds(3);
 
 } // namespace
 
-torrent_record::torrent_record(added_torrent added, add_request const &request, std::uint64_t unix_ms)
-	: m_added(std::move(added)), m_is_paused(request.is_paused), m_awaits_check(request.is_check)
+torrent_record::torrent_record(
+	added_torrent added, add_request const &request, std::uint64_t unix_ms, torrent_evidence evidence)
+	: m_added(std::move(added)), m_is_paused(request.is_paused), m_awaits_check(request.is_check),
+	  m_evidence(std::move(evidence))
 {
+	m_evidence.info_hash_v2 = m_added.info_hash_v2;
+	m_row.evidence = std::make_shared<torrent_evidence const>(m_evidence);
+	if (!request.is_check)
+		m_row.times = request.known_times;
+	m_row.failure = request.known_failure;
 	auto const &target = *m_added.target_storage;
 	m_row.info_hash = m_added.info_hash;
 	m_row.name = m_added.name;
@@ -122,6 +131,43 @@ void torrent_record::on_checked()
 	m_awaits_check = false;
 }
 
+void torrent_record::on_read_error(error const &failure)
+{
+	++m_row.read_errors;
+	if (failure.offset_bytes && failure.length_bytes)
+		m_unreadable.add({*failure.offset_bytes, *failure.length_bytes});
+	m_row.unreadable_ranges = m_unreadable.listed();
+}
+
+void torrent_record::note_error(error const &failure, std::uint64_t unix_ms)
+{
+	auto &errors = m_evidence.errors;
+	if (!errors.empty() && errors.back().what == failure)
+		return;
+	if (errors.size() == torrent_evidence::errors_max)
+		errors.erase(errors.begin());
+	errors.push_back({unix_ms, failure});
+	++m_evidence.errors_total;
+	m_row.evidence = std::make_shared<torrent_evidence const>(m_evidence);
+}
+
+bool torrent_record::note_times(std::uint64_t unix_ms)
+{
+	auto const before = m_row.times;
+	auto &times = m_row.times;
+	if (m_row.failure) {
+		times = {};
+	} else {
+		if (m_is_complete && !times.downloaded_unix_ms)
+			times.downloaded_unix_ms = unix_ms;
+		if (m_row.is_synced && !times.synced_unix_ms)
+			times.synced_unix_ms = unix_ms;
+		if (m_row.is_verified && !times.verified_unix_ms)
+			times.verified_unix_ms = unix_ms;
+	}
+	return times != before;
+}
+
 bool torrent_record::fail(error failure)
 {
 	if (m_row.failure)
@@ -140,6 +186,9 @@ bool torrent_record::resume()
 		return false;
 	m_row.failure.reset();
 	m_row.bad_pieces.reset();
+	m_row.bad_ranges = {};
+	m_unreadable.clear();
+	m_row.unreadable_ranges = {};
 	m_row.is_synced = false;
 	m_row.is_verified = false;
 	m_is_complete = false;
@@ -175,16 +224,40 @@ result<void> torrent_record::verify_started()
 	m_is_verifying = true;
 	m_verified_pieces = 0;
 	m_bad_pieces = 0;
+	m_is_bad.assign(m_row.pieces_total, false);
 	m_row.is_verified = false;
+	m_row.times.verified_unix_ms.reset();
 	m_row.bad_pieces.reset();
+	m_row.bad_ranges = {};
 	return {};
 }
 
-void torrent_record::on_piece_verified(bool is_good)
+void torrent_record::on_piece_verified(piece_index piece, bool is_good)
 {
 	++m_verified_pieces;
-	if (!is_good)
-		++m_bad_pieces;
+	if (is_good)
+		return;
+	++m_bad_pieces;
+	m_is_bad[static_cast<std::size_t>(to_int(piece))] = true;
+}
+
+/// In the order of the pieces, so that neighbours become one. A piece that lies in several extents is several
+/// stretches: which of them differs its hash does not say.
+listed_ranges torrent_record::ranges_of_bad_pieces() const
+{
+	range_list list;
+	auto const &target = *m_added.target_storage;
+	for (std::size_t i = 0; i < m_is_bad.size(); ++i) {
+		if (!m_is_bad[i])
+			continue;
+		auto const piece = piece_index{static_cast<std::int32_t>(i)};
+		byte_range const payload{target.pieces().piece_offset(piece), target.pieces().piece_size(piece)};
+		target.extents().for_each_segment(payload, [&list](extent_segment const &segment) {
+			if (!segment.is_pad)
+				list.add({segment.device_offset_bytes, segment.length_bytes});
+		});
+	}
+	return list.listed();
 }
 
 void torrent_record::verify_ended(std::optional<error> const &failure)
@@ -199,9 +272,12 @@ void torrent_record::verify_ended(std::optional<error> const &failure)
 		m_row.is_verified = m_is_complete && m_row.is_synced && !m_row.failure;
 		return;
 	}
-	fail(make_error(errc::integrity,
+	m_row.bad_ranges = ranges_of_bad_pieces();
+	auto difference = make_error(errc::integrity,
 		"verification: " + std::to_string(m_bad_pieces) + " of " + std::to_string(m_row.pieces_total) +
-			" pieces on the device differ from the torrent"));
+			" pieces on the device differ from the torrent: " + to_string(m_row.bad_ranges, named_ranges));
+	difference.device = m_row.target;
+	fail(std::move(difference));
 }
 
 result<void> torrent_record::warm_started()

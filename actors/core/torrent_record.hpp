@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ezio
 {
@@ -19,7 +20,9 @@ namespace ezio
 class torrent_record
 {
 public:
-	torrent_record(added_torrent added, add_request const &request, std::uint64_t unix_ms);
+	/// @p evidence: who the torrent and its device are.
+	torrent_record(added_torrent added, add_request const &request, std::uint64_t unix_ms,
+		torrent_evidence evidence = {});
 
 	torrent_state state() const;
 	torrent_row row() const;
@@ -30,10 +33,14 @@ public:
 	void on_status(session_fact::swarm_status const &status);
 	/// Every piece has passed its hash.
 	void on_complete();
+	/// Records when it was reached, if it has been since the last call; true if something was.
+	bool note_times(std::uint64_t unix_ms);
 	/// Hashing what is on the target has ended.
 	void on_checked();
 	void on_hash_failed() { ++m_row.hash_failures; }
-	void on_read_error() { ++m_row.read_errors; }
+	void on_read_error(error const &failure);
+	/// For the report. The same error twice in a row, as it is told of by several, counts once.
+	void note_error(error const &failure, std::uint64_t unix_ms);
 	void on_retries(std::uint64_t in_all) { m_row.retries = in_all; }
 	/// The torrent cannot go on. The first failure stays; true if this is it.
 	bool fail(error failure);
@@ -50,7 +57,7 @@ public:
 
 	/// Verification reads every piece from the device. Refused unless complete and at rest.
 	result<void> verify_started();
-	void on_piece_verified(bool is_good);
+	void on_piece_verified(piece_index piece, bool is_good);
 	bool is_verifying() const { return m_is_verifying; }
 	/// All pieces are verified, or @p failure ended it.
 	void verify_ended(std::optional<error> const &failure);
@@ -71,6 +78,7 @@ public:
 
 private:
 	void on_incomplete_seed(session_fact::swarm_status const &status);
+	listed_ranges ranges_of_bad_pieces() const;
 
 	struct sample {
 		monotonic_time when{};
@@ -91,6 +99,9 @@ private:
 	bool m_is_verifying = false;
 	std::uint32_t m_verified_pieces = 0;
 	std::uint32_t m_bad_pieces = 0;
+	std::vector<bool> m_is_bad; ///< by piece, of the verification that runs
+	range_list m_unreadable;
+	torrent_evidence m_evidence;
 	std::deque<sample> m_samples;
 };
 

@@ -3,6 +3,7 @@
 #include "actors/core/device_identity.hpp"
 #include "actors/core/disk_job.hpp"
 #include "actors/core/error.hpp"
+#include "actors/core/range_list.hpp"
 #include "actors/core/result.hpp"
 
 #include <cstdint>
@@ -33,6 +34,30 @@ enum class torrent_state : std::uint8_t {
 std::string_view to_string(torrent_state state);
 std::optional<torrent_state> torrent_state_from_string(std::string_view name);
 
+/// When a torrent reached what it has reached; milliseconds since 1970.
+struct torrent_times {
+	std::optional<std::uint64_t> downloaded_unix_ms; ///< every piece was there
+	std::optional<std::uint64_t> synced_unix_ms;     ///< and on stable storage
+	std::optional<std::uint64_t> verified_unix_ms;   ///< the last verification that found nothing
+
+	friend bool operator==(torrent_times const &, torrent_times const &) = default;
+};
+
+/// What a report files beside the row. Immutable once shared.
+struct torrent_evidence {
+	static constexpr std::size_t errors_max = 16;
+	struct seen_error {
+		std::uint64_t unix_ms = 0;
+		error what;
+	};
+	std::string info_hash_v2; ///< 64 digits, or empty
+	device_identity device;
+	std::string model;              ///< of the disk, as sysfs knows it; empty if it does not
+	std::string disk;               ///< name of the disk that the target is on
+	std::vector<seen_error> errors; ///< the last ones, oldest first
+	std::uint64_t errors_total = 0; ///< since the daemon's start
+};
+
 /// What `add` asks for.
 struct add_request {
 	std::string torrent;  ///< the metainfo file's bytes (at most 16 MiB)
@@ -41,6 +66,7 @@ struct add_request {
 	bool is_sequential = false;
 	bool is_paused = false;
 	bool is_check = false;             ///< hash what is on the target first and fetch only what differs
+	bool is_verify = false;            ///< read the target back once it is complete and on stable storage
 	std::vector<std::string> peers;    ///< "host:port", "[v6]:port"
 	std::vector<std::string> trackers; ///< in addition to the torrent's own
 	int uploads_max = -1;              ///< -1: the session's default
@@ -52,6 +78,10 @@ struct add_request {
 		known_pieces; ///< by piece: was on stable storage; some are hashed before that is trusted
 	std::optional<device_identity> known_device; ///< refused if the target is another one by now
 	std::optional<std::uint64_t> added_unix_ms;
+	std::string known_info_hash;
+	std::string known_name;
+	torrent_times known_times;
+	std::optional<error> known_failure; ///< it had failed: it stays so until it is resumed
 };
 
 /// One torrent in `status`. Rates are bytes per second; sizes are bytes of payload without padding.
@@ -82,6 +112,10 @@ struct torrent_row {
 	std::uint64_t added_unix_ms = 0;
 	std::optional<error> failure;
 	std::optional<std::uint32_t> bad_pieces; ///< of the last verify
+	listed_ranges bad_ranges;                ///< of the device, where those pieces lie
+	listed_ranges unreadable_ranges;         ///< of the device, where reads failed
+	torrent_times times;
+	std::shared_ptr<torrent_evidence const> evidence;
 	bool is_warming = false;                 ///< its source is being read into the cache
 	std::optional<std::uint64_t> warm_bytes; ///< what the last warm-up has brought into the cache so far
 };
@@ -144,6 +178,7 @@ struct session_fact {
 /// A torrent that was added, as far as it does not change any more.
 struct added_torrent {
 	std::string info_hash;
+	std::string info_hash_v2; ///< 64 digits, or empty
 	std::string name;
 	std::string target;
 	std::shared_ptr<storage> target_storage;

@@ -18,13 +18,14 @@ constexpr std::string_view selectors_help = "torrents: info-hash prefix, name or
 constexpr std::array<arg_info, 1> any_selectors{{{"selectors", arg_type::text_list, false, selectors_help}}};
 constexpr std::array<arg_info, 1> some_selectors{{{"selectors", arg_type::text_list, true, selectors_help}}};
 
-constexpr std::array<arg_info, 11> add_args{{
+constexpr std::array<arg_info, 12> add_args{{
 	{"torrent_base64", arg_type::base64, true, "the torrent file, at most 16 MiB before encoding"},
 	{"target", arg_type::text, true, "absolute path of the block device or image file"},
 	{"seed", arg_type::boolean, false, "the target holds the data already; it is opened read-only"},
 	{"sequential", arg_type::boolean, false, "ask for the pieces in order"},
 	{"paused", arg_type::boolean, false, "do not start"},
 	{"check", arg_type::boolean, false, "hash what is on the target first, fetch only what differs"},
+	{"verify", arg_type::boolean, false, "read the target back when all is on stable storage"},
 	{"peers", arg_type::text_list, false, "HOST:PORT of peers to connect to"},
 	{"trackers", arg_type::text_list, false, "URLs, beside those in the torrent"},
 	{"uploads_max", arg_type::integer, false, "peers uploaded to at once", 1, peers_most},
@@ -42,7 +43,7 @@ constexpr std::array<arg_info, 3> set_args{{
 	{"save", arg_type::boolean, false, "write the configuration file as well"},
 }};
 
-constexpr std::array<verb_info, 16> table{{
+constexpr std::array<verb_info, 17> table{{
 	{"ping", {}, "answers", verb_effect::reads},
 	{"version", {}, "versions, process id, up time and where events are published", verb_effect::reads},
 	{"add", add_args, "checks the target and adds a torrent", verb_effect::changes},
@@ -54,6 +55,7 @@ constexpr std::array<verb_info, 16> table{{
 	{"warm", some_selectors, "reads a source into the cache, as far as there is room", verb_effect::changes},
 	{"reannounce", some_selectors, "asks trackers and the local network for peers now", verb_effect::changes},
 	{"peers", any_selectors, "the peers of torrents", verb_effect::reads},
+	{"report", any_selectors, "all that can be filed as evidence of torrents", verb_effect::reads},
 	{"get", get_args, "configuration keys with their values", verb_effect::reads},
 	{"set", set_args, "changes one key of the running daemon", verb_effect::changes},
 	{"reload", {}, "reads the configuration file again", verb_effect::changes},

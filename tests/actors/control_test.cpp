@@ -73,6 +73,8 @@ session_actor::behavior_type fake_session(session_actor::pointer self, session_s
 		},
 		[](setting_atom, session_setting const &) { return void_reply(); },
 		[](limits_atom, checkpoint_limits const &) {},
+		[](limits_atom, verify_rate) {},
+		[](verify_atom) {},
 		[](wakeup_atom) {},
 		[](tick_atom) {},
 		[](finished_job const &) {},

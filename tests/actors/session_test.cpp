@@ -592,6 +592,116 @@ TEST_CASE("verification reads the device and names what differs", "[session]")
 	CHECK(named->piece == 2);
 }
 
+TEST_CASE("a verification goes on as fast as the rate allows, and a new rate counts", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	// A piece now, the next one in a thousand years.
+	caf::anon_send(bench.actor, limits_atom::value, verify_rate{1});
+	bench.world.run();
+	auto const read_before = bench.disk->faults().calls_of(device_call::read);
+	CHECK(bench.tell(verify_atom::value));
+	for (int i = 0; i < 5; ++i)
+		bench.world.pass(timeouts::verify_interval);
+	CHECK(bench.row().state == torrent_state::verifying);
+	CHECK(bench.disk->faults().calls_of(device_call::read) == read_before + 1);
+	CHECK(bench.row().progress == Approx(0.25));
+	CHECK(bench.count(event_kind::torrent_verified) == 0);
+	caf::anon_send(bench.actor, limits_atom::value, verify_rate{0});
+	bench.world.pass(timeouts::verify_interval);
+	CHECK(bench.row().is_verified);
+	CHECK(bench.count(event_kind::torrent_verified) == 1);
+}
+
+TEST_CASE(
+	"a verification that was asked for at add begins by itself once all is on stable storage", "[session]")
+{
+	session_bench bench;
+	add_request request;
+	request.target = "/dev/fake0";
+	request.is_verify = true;
+	REQUIRE(*bench.world.ask<text_reply>(bench.actor, add_atom::value, request)->value);
+	bench.swarm->wrong_piece = 2;
+	bench.complete_and_sync();
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().bad_ranges.ranges == std::vector<byte_range>{{2 * mib, mib}});
+	// Mended and fetched again it is verified again.
+	bench.swarm->wrong_piece = -1;
+	CHECK(bench.tell(resume_atom::value));
+	bench.swarm->report(session_fact::kind::checked);
+	bench.complete_and_sync();
+	bench.world.run();
+	CHECK(bench.row().is_verified);
+	CHECK(bench.row().times.verified_unix_ms);
+	CHECK(bench.kept().times.verified_unix_ms == bench.row().times.verified_unix_ms);
+	CHECK(bench.kept().request->is_verify);
+}
+
+TEST_CASE("a torrent of the last run that cannot go on is shown, and can be resumed or removed", "[session]")
+{
+	session_bench bench;
+	bench.store->kept[hash_one].info_hash = hash_one;
+	add_request request;
+	request.target = "/dev/mounted";
+	request.added_unix_ms = 1000;
+	request.known_info_hash = hash_one;
+	request.known_name = "image";
+	auto const restore = [&] {
+		return *bench.world.ask<text_reply>(bench.actor, add_atom::value, request)->value;
+	};
+	CHECK(restore().failure().check == "mounted");
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().failure->check == "mounted");
+	CHECK(bench.row().name == "image");
+	CHECK(bench.row().target == "/dev/mounted");
+	CHECK(bench.count(event_kind::torrent_error) == 1);
+	CHECK(bench.tell(pause_atom::value).failure().message.find("resume or remove") != std::string::npos);
+	CHECK(bench.tell(resume_atom::value).failure().check == "mounted");
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.store->kept.contains(hash_one));
+	CHECK(bench.tell(remove_atom::value));
+	CHECK_FALSE(bench.store->kept.contains(hash_one));
+	CHECK((*bench.world.ask<rows_reply>(bench.actor, status_atom::value)->value)->empty());
+	CHECK(bench.tell(remove_atom::value).failure().code == errc::not_found);
+	CHECK(bench.count(event_kind::torrent_removed) == 1);
+
+	// A target that is refused at an operator's add leaves nothing.
+	request.added_unix_ms.reset();
+	CHECK_FALSE(restore());
+	CHECK((*bench.world.ask<rows_reply>(bench.actor, status_atom::value)->value)->empty());
+}
+
+TEST_CASE("a torrent that had failed before a restart waits for the operator", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.disk->faults().at_call_of(device_call::flush, 0, {fault::kind::fail, EIO});
+	bench.complete_and_sync();
+	CHECK(bench.kept().failure->os_errno == EIO);
+	CHECK(bench.kept().is_doubtful);
+
+	session_bench again;
+	add_request request;
+	request.target = "/dev/fake0";
+	request.added_unix_ms = 1000;
+	request.known_info_hash = hash_one;
+	request.known_failure = bench.kept().failure;
+	request.is_check = true;
+	REQUIRE(*again.world.ask<text_reply>(again.actor, add_atom::value, request)->value);
+	again.swarm->report_status(true);
+	again.world.run();
+	CHECK(again.row().state == torrent_state::error);
+	CHECK(again.row().failure->os_errno == EIO);
+	CHECK(again.kept().failure->os_errno == EIO);
+	CHECK_FALSE(again.swarm->was_asked("resume"));
+	CHECK(again.tell(resume_atom::value));
+	CHECK(again.swarm->was_asked("recheck"));
+	CHECK(again.swarm->was_asked("resume"));
+	CHECK_FALSE(again.kept().failure);
+}
+
 TEST_CASE("a verification that cannot read ends as an error", "[session]")
 {
 	session_bench bench;

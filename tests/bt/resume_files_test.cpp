@@ -30,12 +30,16 @@ kept_torrent sample(char digit = 'a', std::uint64_t added = 1000)
 	request->trackers = {"http://tracker/announce"};
 	request->allowed_checks = {"held", "mounted"};
 	request->uploads_max = 7;
+	request->is_verify = true;
 	kept_torrent torrent;
 	torrent.info_hash = std::string(40, digit);
 	torrent.request = std::move(request);
 	torrent.device = {1ULL << 40, true, "wwid naa.5, start 2048"};
 	torrent.added_unix_ms = added;
 	torrent.is_paused = true;
+	torrent.name = "root of it";
+	torrent.times = {2000, std::nullopt, 4000};
+	torrent.failure = make_io_error("pwritev", "/dev/with space", 0, 4096, 5);
 	for (int i = 0; i < 21; ++i)
 		torrent.pieces.push_back(i % 3 == 0);
 	return torrent;
@@ -58,6 +62,10 @@ void check_same(kept_torrent const &a, kept_torrent const &b)
 	CHECK(a.is_paused == b.is_paused);
 	CHECK(a.is_doubtful == b.is_doubtful);
 	CHECK(a.pieces == b.pieces);
+	CHECK(a.request->is_verify == b.request->is_verify);
+	CHECK(a.name == b.name);
+	CHECK(a.times == b.times);
+	CHECK(a.failure == b.failure);
 }
 
 std::unique_ptr<resume_files> open(folder const &room)
@@ -78,6 +86,8 @@ TEST_CASE("resume data come back as they were")
 	torrent.pieces.clear();
 	torrent.is_paused = false;
 	torrent.is_doubtful = true;
+	torrent.failure.reset();
+	torrent.times = {};
 	auto const other = decode_resume(encode_resume(torrent), torrent.request->torrent);
 	REQUIRE(other);
 	check_same(torrent, *other);

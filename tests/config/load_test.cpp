@@ -113,7 +113,8 @@ pex = [true]
 		"f:5: disk.prefetch: the value is not of type size (allowed: 0 to 16384 KiB; 0: no reading ahead)",
 		"f:7: disk.prefecth: there is no such key; did you mean 'prefetch'? (allowed: one of: cache-size, "
 		"dirty-limit, aio-threads, direct-io, io-engine, coalesce-size, coalesce-delay, prefetch, "
-		"sync-interval, sync-size, retry-limit, retry-delay)",
+		"sync-interval, sync-size, retry-limit, retry-delay, "
+		"verify-rate)",
 		"f:8: disk.dht: this key stands in the wrong table (allowed: [session])",
 		"f:9: sesion: there is no such table; did you mean 'session'? (allowed: one of: control, state, log, "
 		"disk, "

@@ -264,7 +264,7 @@ TEST_CASE("verification counts bad pieces and makes them an integrity error", "[
 	CHECK(record.state() == torrent_state::verifying);
 	CHECK(record.verify_started().failure().code == errc::already_exists);
 	for (int i = 0; i < 8; ++i)
-		record.on_piece_verified(true);
+		record.on_piece_verified(piece_index{i}, true);
 	record.verify_ended(std::nullopt);
 	CHECK(record.row().is_verified);
 	CHECK(record.row().bad_pieces == 0U);
@@ -272,13 +272,104 @@ TEST_CASE("verification counts bad pieces and makes them an integrity error", "[
 
 	REQUIRE(record.verify_started());
 	CHECK_FALSE(record.row().is_verified);
-	for (int i = 0; i < 8; ++i)
-		record.on_piece_verified(i != 3);
+	// In no order, as partitions answer.
+	for (int const i : {7, 3, 0, 5, 2, 6, 4, 1})
+		record.on_piece_verified(piece_index{i}, i != 3);
 	record.verify_ended(std::nullopt);
 	CHECK(record.state() == torrent_state::error);
 	CHECK(record.row().bad_pieces == 1U);
 	CHECK_FALSE(record.row().is_synced);
 	CHECK(record.failure()->code == errc::integrity);
+	CHECK(record.failure()->device == "/dev/fake0");
+	CHECK(record.row().bad_ranges.ranges == std::vector<byte_range>{{3 * mib, mib}});
+	REQUIRE(record.resume());
+	CHECK(record.row().bad_ranges.ranges.empty());
+}
+
+TEST_CASE("what differs is told as stretches of the device, neighbours as one", "[torrent-record]")
+{
+	auto record = synced_record();
+	REQUIRE(record.verify_started());
+	for (int const i : {4, 7, 3, 0, 5, 2, 6, 1})
+		record.on_piece_verified(piece_index{i}, i == 0 || i == 2 || i == 6);
+	record.verify_ended(std::nullopt);
+	auto const row = record.row();
+	CHECK(row.bad_pieces == 5U);
+	CHECK(row.bad_ranges.ranges == std::vector<byte_range>{{mib, mib}, {3 * mib, 3 * mib}, {7 * mib, mib}});
+	CHECK(row.bad_ranges.more == 0);
+	CHECK(row.failure->message.find("5 of 8 pieces") != std::string::npos);
+	CHECK(row.failure->message.find("offset 3145728 length 3145728") != std::string::npos);
+}
+
+TEST_CASE("stretches that cannot be read are listed until the operator lets it go on", "[torrent-record]")
+{
+	auto record = synced_record();
+	record.on_read_error(make_io_error("preadv", "/dev/fake0", 4096, 4096, EIO));
+	record.on_read_error(make_io_error("preadv", "/dev/fake0", 8192, 512, EIO));
+	record.on_read_error(make_io_error("preadv", "/dev/fake0", 65536, 512, EIO));
+	CHECK(record.row().read_errors == 3);
+	CHECK(record.row().unreadable_ranges.ranges == std::vector<byte_range>{{4096, 4608}, {65536, 512}});
+	CHECK(record.state() == torrent_state::seeding);
+	record.fail(io_failure());
+	REQUIRE(record.resume());
+	CHECK(record.row().unreadable_ranges.ranges.empty());
+	CHECK(record.row().read_errors == 3);
+}
+
+TEST_CASE("when something was reached is told once, and not any more after a failure", "[torrent-record]")
+{
+	auto record = make_record();
+	record.on_status(downloading(mib));
+	CHECK_FALSE(record.note_times(5));
+	record.on_status(complete());
+	CHECK(record.note_times(10));
+	CHECK_FALSE(record.note_times(11));
+	record.sync_started();
+	record.sync_ended(std::nullopt);
+	CHECK(record.note_times(20));
+	CHECK(record.row().times == torrent_times{10, 20, std::nullopt});
+	REQUIRE(record.verify_started());
+	for (int i = 0; i < 8; ++i)
+		record.on_piece_verified(piece_index{i}, true);
+	record.verify_ended(std::nullopt);
+	CHECK(record.note_times(30));
+	CHECK(record.row().times == torrent_times{10, 20, 30});
+	record.fail(io_failure());
+	CHECK(record.note_times(40));
+	CHECK(record.row().times == torrent_times{});
+}
+
+TEST_CASE("the last errors are kept for the report, each once", "[torrent-record]")
+{
+	auto record = make_record();
+	for (std::uint64_t i = 0; i < 20; ++i) {
+		auto const failure = make_io_error("preadv", "/dev/fake0", i * 512, 512, EIO);
+		record.note_error(failure, i);
+		record.note_error(failure, i);
+	}
+	auto const evidence = record.row().evidence;
+	REQUIRE(evidence);
+	CHECK(evidence->errors_total == 20);
+	REQUIRE(evidence->errors.size() == torrent_evidence::errors_max);
+	CHECK(evidence->errors.front().unix_ms == 4);
+	CHECK(evidence->errors.back().what.offset_bytes == 19 * 512U);
+}
+
+TEST_CASE("a torrent that had failed before is in error until it is resumed", "[torrent-record]")
+{
+	auto const before = make_record();
+	add_request request;
+	request.is_check = true;
+	request.known_failure = io_failure();
+	request.known_times = {1, 2, 3};
+	torrent_record record(before.added(), request, 1000);
+	CHECK(record.state() == torrent_state::error);
+	CHECK(record.failure() == io_failure());
+	CHECK(record.row().times == torrent_times{});
+	record.on_status(complete());
+	CHECK(record.state() == torrent_state::error);
+	CHECK(record.resume());
+	CHECK(record.state() == torrent_state::checking);
 }
 
 TEST_CASE("only a complete torrent can be verified", "[torrent-record]")

@@ -25,6 +25,7 @@ struct fixture {
 	std::vector<io_engine> engines;
 	std::string engine_in_force = "uring with direct I/O";
 	std::vector<std::string> levels;
+	std::vector<std::uint64_t> verify_rates;
 	std::vector<std::string> session;
 	std::vector<std::string> published;
 	std::optional<error> session_failure;
@@ -48,6 +49,7 @@ struct fixture {
 		targets.engine = [this](io_engine wanted) { engines.push_back(wanted); };
 		targets.engine_in_force = [this] { return engine_in_force; };
 		targets.hashers = [this](hash_sizes const &hashing) { hashers.push_back(hashing); };
+		targets.verifying = [this](verify_rate rate) { verify_rates.push_back(rate.bytes_per_second); };
 		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
 			levels.push_back(level);
 			return {};
@@ -99,6 +101,16 @@ TEST_CASE_METHOD(fixture, "dirty-limit is of all devices together, a quarter of 
 	REQUIRE(settings->set("dirty-limit", "auto", false));
 	CHECK(budgets.back().dirty_bytes == 128 * 1024 * 1024);
 	CHECK(effective("dirty-limit") == "auto (128)");
+}
+
+TEST_CASE_METHOD(fixture, "retries and the rate of verifications change at once")
+{
+	REQUIRE(settings->set("retry-limit", "7", false));
+	REQUIRE(settings->set("retry-delay", "30", false));
+	CHECK(budgets.back().limits.retries == retry_limits{7, std::chrono::milliseconds(30)});
+	REQUIRE(settings->set("verify-rate", "2MiB/s", false));
+	CHECK(verify_rates == std::vector<std::uint64_t>{2 * 1024 * 1024});
+	CHECK(budgets.size() == 2);
 }
 
 TEST_CASE_METHOD(fixture, "what may hold a secret is not published")

@@ -12,7 +12,7 @@ import unittest
 import lab
 from lab import Lab, ezioctl, free_port, need, need_root, wait_until
 
-READ_ONLY = (("status",), ("ping",), ("version",), ("stats",), ("peers",), ("get",), ("settings",),
+READ_ONLY = (("status",), ("ping",), ("version",), ("stats",), ("peers",), ("report",), ("get",), ("settings",),
              ("wait", "--for", "idle"))
 CHANGING = (("pause", "all"), ("resume", "all"), ("remove", "all"), ("verify", "all"), ("reannounce", "all"),
             ("set", "cache-size", "100"), ("reload",), ("shutdown",))

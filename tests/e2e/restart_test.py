@@ -97,7 +97,9 @@ class Restart(unittest.TestCase):
         target.start()
         wait_until(lambda: "does not go on" in target.log_text(), "it is refused")
         self.assertRegex(target.log_text(), r"it is .inode .* instead of .inode .*add the torrent again")
-        self.assertEqual(target.torrents_now(), [])
+        row = target.torrent()
+        self.assertEqual((row["state"], row["error"]["context"]["check"]), ("error", "another-device"))
+        self.assertEqual(target.ctl("resume", "all", check=False).returncode, 3)
         self.assertEqual(target.stop(), 0)
         self.assertEqual(other.read_bytes(), content)
 

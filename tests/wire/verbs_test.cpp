@@ -160,6 +160,7 @@ TEST_CASE("the verbs that only read are these, and whatever else there is change
 		if (verb.effect == verb_effect::reads)
 			reading.insert(verb.name);
 	}
-	CHECK(reading == std::set<std::string_view>{"get", "peers", "ping", "stats", "status", "version"});
+	CHECK(reading ==
+		std::set<std::string_view>{"get", "peers", "ping", "report", "stats", "status", "version"});
 	CHECK(verb_info{}.effect == verb_effect::changes);
 }
