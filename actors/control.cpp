@@ -4,6 +4,7 @@
 #include "actors/core/selector.hpp"
 #include "actors/timeouts.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -128,6 +129,13 @@ void explain_load(self_pointer self, promise rp, stats_report report)
 {
 	auto const shared = std::make_shared<stats_report>(std::move(report));
 	auto const finish = [rp, shared](std::vector<torrent_row> const &rows, rate_limits limits) {
+		// A slow start is a limit like another one.
+		if (!rows.empty() && rows.front().slow_start_rate) {
+			auto const lower = [ceiling = *rows.front().slow_start_rate](std::uint64_t limit) {
+				return limit == 0 ? ceiling : std::min(limit, ceiling);
+			};
+			limits = {lower(limits.down), lower(limits.up)};
+		}
 		shared->held_by = find_bottleneck(shared->load, rows, limits);
 		rp->deliver(control_reply(control_answer(std::move(*shared))));
 	};
@@ -149,9 +157,9 @@ void explain_load(self_pointer self, promise rp, stats_report report)
 			[with_torrents](caf::error const &) { with_torrents({}); });
 }
 
-template <class Atom>
-void change_each(
-	self_pointer self, promise rp, std::vector<torrent_row> const &rows, std::chrono::seconds time_out)
+template <class Atom, class... Payload>
+void change_each(self_pointer self, promise rp, std::vector<torrent_row> const &rows,
+	std::chrono::seconds time_out, Payload const &...payload)
 {
 	auto all = std::make_shared<collector>();
 	all->rp = rp;
@@ -163,7 +171,7 @@ void change_each(
 	if (rows.empty())
 		return rp->deliver(control_reply(std::move(all->answer)));
 	for (auto const &row : rows)
-		self->request(self->state.config.session, time_out, Atom::value, row.info_hash)
+		self->request(self->state.config.session, time_out, Atom::value, row.info_hash, payload...)
 			.then([all, name = row.name](void_reply const &reply) { all->arrived(failure_of(reply, name)); },
 				[all](caf::error const &e) { all->arrived(from_caf(e, "the session")); });
 }
@@ -254,6 +262,17 @@ struct carry_out {
 		with_selected(self, rp, std::move(request.selectors),
 			[me = self, to = rp, verb = request.verb](
 				std::vector<torrent_row> const &rows) { change(me, to, verb, rows); });
+	}
+
+	void operator()(tune_request &request)
+	{
+		if (request.selectors.empty())
+			return rp->deliver(
+				control_reply(make_error(errc::invalid_argument, "name at least one torrent, or \"all\"")));
+		with_selected(self, rp, std::move(request.selectors),
+			[me = self, to = rp, tuning = request.tuning](std::vector<torrent_row> const &rows) {
+				change_each<tune_atom>(me, to, rows, timeouts::session_request, tuning);
+			});
 	}
 
 	void operator()(peers_request &request)

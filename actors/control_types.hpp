@@ -29,6 +29,10 @@ struct torrent_request {
 	torrent_verb verb = torrent_verb::pause;
 	std::vector<std::string> selectors; ///< empty: refused
 };
+struct tune_request {
+	torrent_tuning tuning;
+	std::vector<std::string> selectors; ///< empty: refused
+};
 struct peers_request {
 	std::vector<std::string> selectors; ///< empty: all
 };
@@ -51,7 +55,8 @@ struct shutdown_request {
 };
 
 using control_verb = std::variant<ping_request, version_request, add_request, status_request, torrent_request,
-	peers_request, report_request, get_request, set_request, reload_request, stats_request, shutdown_request>;
+	tune_request, peers_request, report_request, get_request, set_request, reload_request, stats_request,
+	shutdown_request>;
 
 /// One request as the control actor takes it.
 struct control_request {

@@ -46,6 +46,7 @@ using setting_atom = caf::atom_constant<caf::atom("setting")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using save_atom = caf::atom_constant<caf::atom("save")>;
 using erase_atom = caf::atom_constant<caf::atom("erase")>;
+using tune_atom = caf::atom_constant<caf::atom("tune")>;
 using wakeup_atom = caf::atom_constant<caf::atom("wakeup")>;
 
 // In-process only: each owns jobs that hold buffers and callbacks. Destroyed unread, a batch would lose them,
@@ -179,6 +180,8 @@ using session_actor = caf::typed_actor<
 	caf::replies_to<warm_atom, std::string>::with<void_reply>,
 	caf::replies_to<announce_atom, std::string>::with<void_reply>,
 	caf::replies_to<peers_atom, std::string>::with<peers_reply>,
+	// Changes limits and priority of one torrent; kept for a restart.
+	caf::replies_to<tune_atom, std::string, torrent_tuning>::with<void_reply>,
 	// All torrents as known now.
 	caf::replies_to<status_atom>::with<rows_reply>,
 	// Applies one setting to the running session.
@@ -243,6 +246,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::kept_torrent_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::torrent_tuning)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::session_setting)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::stats_report)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::void_reply)

@@ -142,6 +142,43 @@ void tell_of_retries(self_pointer self, torrent_slot &slot)
 	emit(self, std::move(e));
 }
 
+std::vector<torrent_row> rows_of(self_pointer self)
+{
+	std::vector<torrent_row> rows;
+	rows.reserve(self->state.torrents.size());
+	for (auto const &[info_hash, slot] : self->state.torrents) {
+		auto row = slot.record.row();
+		row.is_held = self->state.rates.is_held(info_hash);
+		row.slow_start_rate = self->state.rates.ceiling();
+		rows.push_back(std::move(row));
+	}
+	return rows;
+}
+
+/// Tells the session what has changed in how fast it and its torrents may be. The first failure.
+void_reply apply_rates(self_pointer self)
+{
+	void_reply reply;
+	auto const actions = self->state.rates.decide(rows_of(self), monotonic_clock::now());
+	for (auto const &setting : actions.settings) {
+		if (auto const done = self->state.session->apply(setting); !done && reply)
+			reply = done;
+	}
+	for (auto const &[info_hash, limits] : actions.torrents) {
+		// A torrent on its way out needs no limits.
+		auto const done = self->state.session->set_limits(info_hash, limits);
+		if (!done && done.failure().code != errc::not_found && reply)
+			reply = done;
+	}
+	return reply;
+}
+
+void apply_rates_or_warn(self_pointer self)
+{
+	if (auto const done = apply_rates(self); !done)
+		emit(self, make_event(event_kind::warning, {}, "limits: " + to_string(done.failure())));
+}
+
 /// The record has failed: the torrent stops, visibly; the others go on.
 void stop_failed(self_pointer self, torrent_slot &slot)
 {
@@ -681,6 +718,7 @@ text_reply add_torrent(self_pointer self, add_request const &request)
 	auto &there = self->state.torrents.emplace(info_hash, std::move(slot)).first->second;
 	if (there.record.failure())
 		publish_state(self, there);
+	apply_rates_or_warn(self);
 	self->state.session->request_status();
 	schedule_tick(self);
 	return info_hash;
@@ -776,6 +814,31 @@ void_reply warm_torrent(self_pointer self, std::string const &info_hash)
 	});
 }
 
+void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning)
+{
+	return with_torrent(self, info_hash, [self, &tuning](torrent_slot &slot) -> void_reply {
+		slot.record.tune(tuning);
+		auto const row = slot.record.row();
+		auto request = std::make_shared<add_request>(*slot.request);
+		request->limits = row.limits;
+		request->priority = row.priority;
+		slot.request = std::move(request);
+		keep(self, slot);
+		return apply_rates(self);
+	});
+}
+
+void_reply set_in_session(self_pointer self, session_setting const &setting)
+{
+	if (self->state.is_closed)
+		return closing();
+	if (!rate_policy::owns(setting))
+		return self->state.session->apply(setting);
+	if (auto const taken = self->state.rates.set(setting); !taken)
+		return taken;
+	return apply_rates(self);
+}
+
 void finish_stop_if_idle(self_pointer self)
 {
 	if (!self->state.stop_promise || self->state.own_jobs != 0)
@@ -869,9 +932,11 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 	self->state.keeper = config->keeper;
 	self->state.checkpoints = config->checkpoints;
 	self->state.verify_pacer.set(config->verifying, monotonic_clock::now());
+	self->state.rates = std::move(config->rates);
 	session_actor const me(self);
 	self->state.sink = std::make_shared<session_job_sink>(me);
 	self->state.session->set_wakeup([me] { caf::anon_send(me, wakeup_atom::value); });
+	apply_rates_or_warn(self);
 
 	return {
 		[self](add_atom, add_request const &request) { return add_and_keep(self, request); },
@@ -901,19 +966,15 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 			return self->state.session->peers(info_hash);
 		},
 		[self](status_atom) -> rows_reply {
-			std::vector<torrent_row> rows;
-			rows.reserve(self->state.torrents.size() + self->state.left_behind.size());
-			for (auto const &[info_hash, slot] : self->state.torrents)
-				rows.push_back(slot.record.row());
+			auto rows = rows_of(self);
 			for (auto const &[info_hash, left] : self->state.left_behind)
 				rows.push_back(left.row);
 			return rows;
 		},
-		[self](setting_atom, session_setting const &setting) -> void_reply {
-			if (self->state.is_closed)
-				return closing();
-			return self->state.session->apply(setting);
+		[self](tune_atom, std::string const &info_hash, torrent_tuning const &tuning) {
+			return tune_torrent(self, info_hash, tuning);
 		},
+		[self](setting_atom, session_setting const &setting) { return set_in_session(self, setting); },
 		[self](limits_atom, checkpoint_limits const &limits) { self->state.checkpoints = limits; },
 		[self](limits_atom, verify_rate rate) { self->state.verify_pacer.set(rate, monotonic_clock::now()); },
 		[self](verify_atom) { on_verify_tick(self); },
@@ -933,6 +994,7 @@ session_actor::behavior_type session(self_pointer self, std::shared_ptr<session_
 				if (auto const asked = self->state.session->connect_named_peers(info_hash); !asked)
 					emit(self, make_event(event_kind::warning, info_hash, to_string(asked.failure())));
 			}
+			apply_rates_or_warn(self);
 			schedule_tick(self);
 		},
 		[self](finished_job &message) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/checkpoint_policy.hpp"
+#include "actors/core/rate_policy.hpp"
 #include "actors/core/torrent_record.hpp"
 #include "actors/core/warm_up.hpp"
 #include "actors/messages.hpp"
@@ -21,6 +22,7 @@ struct session_config {
 	state_keeper_actor keeper; ///< none: nothing is kept for a restart
 	checkpoint_limits checkpoints;
 	verify_rate verifying;
+	rate_policy rates;
 };
 
 /// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
@@ -62,6 +64,7 @@ struct session_state {
 		std::shared_ptr<add_request const> request;
 		torrent_row row; ///< in state error
 	};
+	rate_policy rates;
 	std::map<std::string, torrent> torrents;
 	std::map<std::string, stranded> left_behind;
 	rate_pacer verify_pacer;

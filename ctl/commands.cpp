@@ -38,7 +38,7 @@ constexpr std::array<option_info, 6> status_options{{
 	{"--verbose", "-v", "", false, "all that is known of each torrent, on several lines"},
 }};
 
-constexpr std::array<option_info, 10> add_options{{
+constexpr std::array<option_info, 13> add_options{{
 	{"--seed", "", "", false, "the target holds the data already: share it, never write"},
 	{"--peer", "", "HOST:PORT", true, "a peer to connect to"},
 	{"--tracker", "", "URL", true, "a tracker beside those in the torrent"},
@@ -48,8 +48,17 @@ constexpr std::array<option_info, 10> add_options{{
 		"read the target back once all is on stable storage; see wait --for verified"},
 	{"--max-uploads", "", "N", false, "peers uploaded to at once"},
 	{"--max-connections", "", "N", false, "connections of this torrent, 2 or more"},
+	{"--upload-limit", "", "RATE", false, "of this torrent: 500KiB/s, 16MiB/s, a number of KiB/s, or none"},
+	{"--download-limit", "", "RATE", false, "of this torrent"},
+	{"--priority", "", "PRIORITY", false, "low, normal or high: torrents of a higher one download first"},
 	{"--paused", "", "", false, "do not start"},
 	{"--allow", "", "CHECK", true, "override one safety check, by the name its refusal gave"},
+}};
+
+constexpr std::array<option_info, 3> tune_options{{
+	{"--upload-limit", "", "RATE", false, "500KiB/s, 16MiB/s, a number of KiB/s, or none"},
+	{"--download-limit", "", "RATE", false, "the same"},
+	{"--priority", "", "PRIORITY", false, "low, normal or high: torrents of a higher one download first"},
 }};
 
 constexpr std::array<option_info, 1> set_options{{
@@ -116,6 +125,8 @@ constexpr auto table = std::to_array<command_info>({
 		"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\". What "
 		"several peers ask for, and what is to be written, stays. status --verbose shows how far it is, the "
 		"event torrent-warmed tells of its end; pause and remove end it."},
+	{"tune", "SEL...", 1, operands_unlimited, tune_options,
+		"change limits and priority of torrents, at once and for restarts", selector_details},
 	{"reannounce", "SEL...", 1, operands_unlimited, {}, "look for peers now", selector_details},
 	{"peers", "[SEL...]", 0, operands_unlimited, {}, "show the peers of torrents",
 		"FLAGS: i interested, I peer interested, c choked, C peer choked, s snubbed."},

@@ -90,6 +90,11 @@ std::string counts_by_state(std::vector<torrent_view> const &torrents)
 	return text;
 }
 
+std::string limit_text(std::uint64_t limit)
+{
+	return limit > 0 ? format_rate(limit) : "none";
+}
+
 struct sums {
 	std::uint64_t size_bytes = 0, done_bytes = 0, down_rate = 0, up_rate = 0, peers = 0;
 };
@@ -193,6 +198,12 @@ std::string render_status_verbose(std::vector<torrent_view> const &torrents, boo
 			line("warm-up",
 				format_bytes(*t.warm_bytes) +
 					(t.is_warming ? " in the cache so far" : " brought into the cache"));
+		if (!t.priority.empty())
+			line("priority", printable(t.priority) + (t.is_held ? ", waits for torrents that go first" : ""));
+		if (t.upload_limit > 0 || t.download_limit > 0)
+			line("limits", "down " + limit_text(t.download_limit) + ", up " + limit_text(t.upload_limit));
+		if (t.slow_start_rate)
+			line("slow start", format_rate(*t.slow_start_rate) + " for the whole daemon at the moment");
 		line("down", format_rate(t.down_rate) + ", " + format_bytes(t.downloaded_bytes) + " in all");
 		line("up", format_rate(t.up_rate) + ", " + format_bytes(t.uploaded_bytes) + " in all");
 		line("peers", std::to_string(t.peers) + ", of them seeds " + std::to_string(t.seeds));
@@ -215,7 +226,11 @@ std::string render_totals(std::vector<torrent_view> const &torrents)
 	return std::to_string(torrents.size()) + (torrents.size() == 1 ? " torrent: " : " torrents: ") +
 		counts_by_state(torrents) + "; " + format_bytes(s.done_bytes) + " of " + format_bytes(s.size_bytes) +
 		"; down " + format_rate(s.down_rate) + ", up " + format_rate(s.up_rate) + "; " +
-		std::to_string(s.peers) + (s.peers == 1 ? " peer\n" : " peers\n");
+		std::to_string(s.peers) + (s.peers == 1 ? " peer" : " peers") +
+		(torrents.front().slow_start_rate
+				? "; slow start: " + format_rate(*torrents.front().slow_start_rate) + " at most"
+				: std::string()) +
+		"\n";
 }
 
 std::string render_progress(std::vector<torrent_view> const &torrents)

@@ -148,6 +148,7 @@ constexpr auto handlers = std::to_array<handler_entry>({
 	{"remove", run_selected},
 	{"verify", run_selected},
 	{"warm", run_selected},
+	{"tune", run_tune},
 	{"reannounce", run_selected},
 	{"peers", run_peers},
 	{"report", run_report},

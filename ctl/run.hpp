@@ -68,6 +68,9 @@ handler_result run_add(command_context const &context);
 handler_result run_create(command_context const &context);
 handler_result run_inspect(command_context const &context);
 handler_result run_fleet(command_context const &context);
+handler_result run_tune(command_context const &context);
+/// Adds what --upload-limit, --download-limit and --priority say to the arguments of a request.
+result<void> read_tuning(invocation const &line, nlohmann::json &args);
 handler_result run_keygen(command_context const &context);
 
 } // namespace ezio::ctl

@@ -41,6 +41,8 @@ result<json> read_options(invocation const &line)
 		return connections.failure();
 	if (*connections)
 		args["connections_max"] = **connections;
+	if (auto const read = read_tuning(line, args); !read)
+		return read.failure();
 	return args;
 }
 

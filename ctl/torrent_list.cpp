@@ -114,6 +114,11 @@ torrent_view read_torrent(json const &object)
 	t.unreadable = stretches_of(object, "unreadable_ranges");
 	t.is_warming = flag_of(object, "warming");
 	t.warm_bytes = maybe_number_of(object, "warm_bytes");
+	t.upload_limit = number_of(object, "upload_limit");
+	t.download_limit = number_of(object, "download_limit");
+	t.priority = text_of(object, "priority");
+	t.is_held = flag_of(object, "held");
+	t.slow_start_rate = maybe_number_of(object, "slow_start_rate");
 	return t;
 }
 

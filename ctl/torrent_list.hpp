@@ -53,6 +53,11 @@ struct torrent_view {
 	stretches unreadable;
 	bool is_warming = false;
 	std::optional<std::uint64_t> warm_bytes;
+	std::uint64_t upload_limit = 0; ///< bytes a second; 0: none
+	std::uint64_t download_limit = 0;
+	std::string priority;                         ///< empty: the daemon knows of none
+	bool is_held = false;                         ///< it lets others download first
+	std::optional<std::uint64_t> slow_start_rate; ///< of the whole daemon
 
 	bool is_complete() const { return pieces_total > 0 && pieces_done == pieces_total; }
 	/// Every byte is right and on stable storage.

@@ -309,7 +309,15 @@ result<void> eziod::impl::start_session()
 	own.arena = arena.get();
 	own.routes = partitions.get();
 	own.devices = devices.get();
-	own.settings = session_settings(config);
+	rate_policy rates;
+	for (auto &setting : session_settings(config)) {
+		if (!rate_policy::owns(setting)) {
+			own.settings.push_back(std::move(setting));
+			continue;
+		}
+		if (auto const taken = rates.set(setting); !taken)
+			return taken.failure();
+	}
 	auto made = make_bt_session(std::move(own));
 	if (!made)
 		return made.failure();
@@ -318,6 +326,7 @@ result<void> eziod::impl::start_session()
 	parts->keeper = keeper;
 	parts->checkpoints = checkpoint_limits_of(config);
 	parts->verifying = verify_rate_of(config);
+	parts->rates = std::move(rates);
 	session = system.spawn<caf::detached>(ezio::session, std::move(parts));
 	watch(child_role::session, "session", session);
 	return {};

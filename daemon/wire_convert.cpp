@@ -37,6 +37,17 @@ std::vector<std::string> list(json const &args, char const *name)
 
 using converted = result<control_verb>;
 
+result<std::optional<torrent_priority>> to_priority(json const &args)
+{
+	auto const found = args.find("priority");
+	if (found == args.end())
+		return std::optional<torrent_priority>();
+	auto const priority = torrent_priority_from_string(found->get_ref<std::string const &>());
+	if (!priority)
+		return make_error(errc::invalid_argument, "argument \"priority\" must be low, normal or high");
+	return priority;
+}
+
 converted to_add(json const &args)
 {
 	add_request add;
@@ -57,9 +68,32 @@ converted to_add(json const &args)
 	add.trackers = list(args, "trackers");
 	add.uploads_max = args.value("uploads_max", -1);
 	add.connections_max = args.value("connections_max", -1);
+	add.limits.up = args.value("upload_limit", std::uint64_t{0});
+	add.limits.down = args.value("download_limit", std::uint64_t{0});
+	auto const priority = to_priority(args);
+	if (!priority)
+		return priority.failure();
+	add.priority = priority->value_or(torrent_priority::normal);
 	for (auto &check : list(args, "allow"))
 		add.allowed_checks.insert(std::move(check));
 	return control_verb(std::move(add));
+}
+
+converted to_tune(json const &args)
+{
+	tune_request tune;
+	tune.selectors = list(args, "selectors");
+	auto const limit = [&args](char const *name) {
+		auto const found = args.find(name);
+		return found == args.end() ? std::nullopt : std::optional(found->get<std::uint64_t>());
+	};
+	tune.tuning.up_limit = limit("upload_limit");
+	tune.tuning.down_limit = limit("download_limit");
+	auto const priority = to_priority(args);
+	if (!priority)
+		return priority.failure();
+	tune.tuning.priority = *priority;
+	return control_verb(std::move(tune));
 }
 
 template <torrent_verb Verb>
@@ -76,7 +110,7 @@ converted to_empty(json const &)
 
 using converter = converted (*)(json const &);
 
-constexpr std::array<std::pair<std::string_view, converter>, 17> converters{{
+constexpr std::array<std::pair<std::string_view, converter>, 18> converters{{
 	{"ping", to_empty<ping_request>},
 	{"version", to_empty<version_request>},
 	{"add", to_add},
@@ -88,6 +122,7 @@ constexpr std::array<std::pair<std::string_view, converter>, 17> converters{{
 	{"verify", to_torrent_request<torrent_verb::verify>},
 	{"warm", to_torrent_request<torrent_verb::warm>},
 	{"reannounce", to_torrent_request<torrent_verb::reannounce>},
+	{"tune", to_tune},
 	{"peers",
 		[](json const &args) -> converted { return control_verb(peers_request{list(args, "selectors")}); }},
 	{"report",
@@ -134,7 +169,9 @@ json torrent_json(torrent_row const &row)
 		{"unreadable_ranges_more", row.unreadable_ranges.more},
 		{"downloaded_unix_ms", or_null(row.times.downloaded_unix_ms)},
 		{"synced_unix_ms", or_null(row.times.synced_unix_ms)},
-		{"verified_unix_ms", or_null(row.times.verified_unix_ms)}};
+		{"verified_unix_ms", or_null(row.times.verified_unix_ms)}, {"upload_limit", row.limits.up},
+		{"download_limit", row.limits.down}, {"priority", to_string(row.priority)}, {"held", row.is_held},
+		{"slow_start_rate", or_null(row.slow_start_rate)}};
 }
 
 /// In one word, what the daemon vouches for.

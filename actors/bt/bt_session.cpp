@@ -23,6 +23,7 @@
 #include <libtorrent/version.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -179,6 +180,7 @@ public:
 	result<void> recheck(std::string const &info_hash) override;
 	result<void> remove(std::string const &info_hash) override;
 	result<void> reannounce(std::string const &info_hash) override;
+	result<void> set_limits(std::string const &info_hash, torrent_limits const &limits) override;
 	result<void> connect_named_peers(std::string const &info_hash) override;
 	result<std::vector<peer_row>> peers(std::string const &info_hash) override;
 	result<std::vector<bool>> pieces(std::string const &info_hash) override;
@@ -606,6 +608,17 @@ result<void> bt_session::reannounce(std::string const &info_hash)
 	return on_torrent(info_hash, [](torrent_entry &entry) {
 		entry.handle.force_reannounce(0, -1, lt::torrent_handle::ignore_min_interval);
 		entry.handle.force_lsd_announce();
+	});
+}
+
+result<void> bt_session::set_limits(std::string const &info_hash, torrent_limits const &limits)
+{
+	auto const to_int = [](std::uint64_t limit) {
+		return static_cast<int>(std::min<std::uint64_t>(limit, std::numeric_limits<int>::max()));
+	};
+	return on_torrent(info_hash, [&](torrent_entry &entry) {
+		entry.handle.set_upload_limit(to_int(limits.up));
+		entry.handle.set_download_limit(to_int(limits.down));
 	});
 }
 

@@ -143,6 +143,9 @@ std::string encode_resume(kept_torrent const &torrent)
 	all["uploads-max"] = std::int64_t{request.uploads_max};
 	all["connections-max"] = std::int64_t{request.connections_max};
 	all["is-verify"] = std::int64_t{request.is_verify};
+	all["upload-limit"] = static_cast<std::int64_t>(request.limits.up);
+	all["download-limit"] = static_cast<std::int64_t>(request.limits.down);
+	all["priority"] = std::string(to_string(request.priority));
 	all["added"] = static_cast<std::int64_t>(torrent.added_unix_ms);
 	all["name"] = torrent.name;
 	for (auto const &[key, time] : {std::pair("downloaded", torrent.times.downloaded_unix_ms),
@@ -193,6 +196,10 @@ result<kept_torrent> decode_resume(std::string_view text, std::string metainfo)
 	request->allowed_checks = {allowed.begin(), allowed.end()};
 	request->uploads_max = static_cast<int>(all.dict_find_int_value("uploads-max", -1));
 	request->connections_max = static_cast<int>(all.dict_find_int_value("connections-max", -1));
+	request->limits.up = static_cast<std::uint64_t>(all.dict_find_int_value("upload-limit", 0));
+	request->limits.down = static_cast<std::uint64_t>(all.dict_find_int_value("download-limit", 0));
+	request->priority = torrent_priority_from_string(std::string(all.dict_find_string_value("priority")))
+							.value_or(torrent_priority::normal);
 
 	kept_torrent torrent;
 	torrent.info_hash = std::string(all.dict_find_string_value("info-hash"));

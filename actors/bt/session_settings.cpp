@@ -78,6 +78,9 @@ lt::settings_pack lan_settings()
 	// memory only while they are hashed.
 	pack.set_int(pack_t::checking_mem_usage, 4096);
 
+	// A limit is one of payload: TCP and IP are not estimated and counted against it.
+	pack.set_bool(pack_t::rate_limit_ip_overhead, false);
+
 	// The first connection of a torrent waits for a tick.
 	pack.set_int(pack_t::tick_interval, 100);
 	pack.set_int(pack_t::connection_speed, 200);

@@ -33,11 +33,20 @@ torrent_record::torrent_record(
 	m_row.name = m_added.name;
 	m_row.target = m_added.target;
 	m_row.is_seed = request.is_seed;
+	m_row.limits = request.limits;
+	m_row.priority = request.priority;
 	m_row.added_unix_ms = unix_ms;
 	m_row.size_bytes = target.extents().device_bytes();
 	m_row.pieces_total = static_cast<std::uint32_t>(target.pieces().piece_count());
 	m_row.piece_bytes = target.pieces().piece_bytes;
 	m_swarm.is_checking = true;
+}
+
+void torrent_record::tune(torrent_tuning const &tuning)
+{
+	m_row.limits.up = tuning.up_limit.value_or(m_row.limits.up);
+	m_row.limits.down = tuning.down_limit.value_or(m_row.limits.down);
+	m_row.priority = tuning.priority.value_or(m_row.priority);
 }
 
 torrent_state torrent_record::state() const

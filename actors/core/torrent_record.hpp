@@ -30,6 +30,7 @@ public:
 	std::optional<error> const &failure() const { return m_row.failure; }
 	bool is_paused() const { return m_is_paused; }
 
+	void tune(torrent_tuning const &tuning);
 	void on_status(session_fact::swarm_status const &status);
 	/// Every piece has passed its hash.
 	void on_complete();

@@ -58,6 +58,27 @@ struct torrent_evidence {
 	std::uint64_t errors_total = 0; ///< since the daemon's start
 };
 
+/// Which of several torrents downloads first.
+enum class torrent_priority : std::uint8_t { low, normal, high };
+
+std::string_view to_string(torrent_priority priority);
+std::optional<torrent_priority> torrent_priority_from_string(std::string_view name);
+
+/// Bytes of payload a second of one torrent; 0: no limit.
+struct torrent_limits {
+	std::uint64_t up = 0;
+	std::uint64_t down = 0;
+
+	friend bool operator==(torrent_limits const &, torrent_limits const &) = default;
+};
+
+/// What `tune` changes of a torrent; what is not named stays.
+struct torrent_tuning {
+	std::optional<std::uint64_t> up_limit;
+	std::optional<std::uint64_t> down_limit;
+	std::optional<torrent_priority> priority;
+};
+
 /// What `add` asks for.
 struct add_request {
 	std::string torrent;  ///< the metainfo file's bytes (at most 16 MiB)
@@ -71,6 +92,8 @@ struct add_request {
 	std::vector<std::string> trackers; ///< in addition to the torrent's own
 	int uploads_max = -1;              ///< -1: the session's default
 	int connections_max = -1;
+	torrent_limits limits;
+	torrent_priority priority = torrent_priority::normal;
 	std::set<std::string> allowed_checks;
 
 	// Of a torrent that a restart goes on with; empty for a new one.
@@ -118,6 +141,10 @@ struct torrent_row {
 	std::shared_ptr<torrent_evidence const> evidence;
 	bool is_warming = false;                 ///< its source is being read into the cache
 	std::optional<std::uint64_t> warm_bytes; ///< what the last warm-up has brought into the cache so far
+	torrent_limits limits;                   ///< as the operator set them
+	torrent_priority priority = torrent_priority::normal;
+	bool is_held = false;                         ///< it lets torrents download that go first
+	std::optional<std::uint64_t> slow_start_rate; ///< what a slow start allows the whole daemon at the moment
 };
 
 struct peer_row {
@@ -216,6 +243,8 @@ public:
 	/// A removed fact follows when everything is written and closed.
 	virtual result<void> remove(std::string const &info_hash) = 0;
 	virtual result<void> reannounce(std::string const &info_hash) = 0;
+	/// In force at once; where both were 0 before and are now, the torrent has no limiter at all.
+	virtual result<void> set_limits(std::string const &info_hash, torrent_limits const &limits) = 0;
 	/// Connects again to the peers that the operator named.
 	virtual result<void> connect_named_peers(std::string const &info_hash) = 0;
 	virtual result<std::vector<peer_row>> peers(std::string const &info_hash) = 0;

@@ -18,7 +18,10 @@ constexpr std::string_view selectors_help = "torrents: info-hash prefix, name or
 constexpr std::array<arg_info, 1> any_selectors{{{"selectors", arg_type::text_list, false, selectors_help}}};
 constexpr std::array<arg_info, 1> some_selectors{{{"selectors", arg_type::text_list, true, selectors_help}}};
 
-constexpr std::array<arg_info, 12> add_args{{
+// libtorrent keeps a limit in 31 bits.
+constexpr std::int64_t limit_most = 0x7fffffff;
+
+constexpr std::array<arg_info, 15> add_args{{
 	{"torrent_base64", arg_type::base64, true, "the torrent file, at most 16 MiB before encoding"},
 	{"target", arg_type::text, true, "absolute path of the block device or image file"},
 	{"seed", arg_type::boolean, false, "the target holds the data already; it is opened read-only"},
@@ -30,7 +33,17 @@ constexpr std::array<arg_info, 12> add_args{{
 	{"trackers", arg_type::text_list, false, "URLs, beside those in the torrent"},
 	{"uploads_max", arg_type::integer, false, "peers uploaded to at once", 1, peers_most},
 	{"connections_max", arg_type::integer, false, "connections of this torrent", 2, peers_most},
+	{"upload_limit", arg_type::integer, false, "bytes of payload a second; 0: no limit", 0, limit_most},
+	{"download_limit", arg_type::integer, false, "bytes of payload a second; 0: no limit", 0, limit_most},
+	{"priority", arg_type::text, false, "low, normal or high: which torrent downloads first"},
 	{"allow", arg_type::text_list, false, "safety checks to override, by name"},
+}};
+
+constexpr std::array<arg_info, 4> tune_args{{
+	{"selectors", arg_type::text_list, true, selectors_help},
+	{"upload_limit", arg_type::integer, false, "bytes of payload a second; 0: no limit", 0, limit_most},
+	{"download_limit", arg_type::integer, false, "bytes of payload a second; 0: no limit", 0, limit_most},
+	{"priority", arg_type::text, false, "low, normal or high: which torrent downloads first"},
 }};
 
 constexpr std::array<arg_info, 1> get_args{{
@@ -43,7 +56,7 @@ constexpr std::array<arg_info, 3> set_args{{
 	{"save", arg_type::boolean, false, "write the configuration file as well"},
 }};
 
-constexpr std::array<verb_info, 17> table{{
+constexpr std::array<verb_info, 18> table{{
 	{"ping", {}, "answers", verb_effect::reads},
 	{"version", {}, "versions, process id, up time and where events are published", verb_effect::reads},
 	{"add", add_args, "checks the target and adds a torrent", verb_effect::changes},
@@ -54,6 +67,8 @@ constexpr std::array<verb_info, 17> table{{
 	{"verify", some_selectors, "reads the device itself and compares every piece", verb_effect::changes},
 	{"warm", some_selectors, "reads a source into the cache, as far as there is room", verb_effect::changes},
 	{"reannounce", some_selectors, "asks trackers and the local network for peers now", verb_effect::changes},
+	{"tune", tune_args, "changes limits and priority of torrents; what is left out stays",
+		verb_effect::changes},
 	{"peers", any_selectors, "the peers of torrents", verb_effect::reads},
 	{"report", any_selectors, "all that can be filed as evidence of torrents", verb_effect::reads},
 	{"get", get_args, "configuration keys with their values", verb_effect::reads},

@@ -61,6 +61,7 @@ session_actor::behavior_type fake_session(session_actor::pointer self, session_s
 		[act](verify_atom, std::string const &hash) { return act("verify", hash); },
 		[act](warm_atom, std::string const &hash) { return act("warm", hash); },
 		[act](announce_atom, std::string const &hash) { return act("reannounce", hash); },
+		[](tune_atom, std::string const &, torrent_tuning const &) -> void_reply { return {}; },
 		[](peers_atom, std::string const &hash) -> peers_reply {
 			peer_row peer;
 			peer.endpoint = "10.0.0.7:6881 of " + hash.substr(0, 4);

@@ -59,6 +59,10 @@ public:
 	result<void> recheck(std::string const &) override { return note("recheck"); }
 	result<void> remove(std::string const &) override { return note("remove"); }
 	result<void> reannounce(std::string const &) override { return note("reannounce"); }
+	result<void> set_limits(std::string const &, torrent_limits const &limits) override
+	{
+		return note("limits " + std::to_string(limits.up) + " " + std::to_string(limits.down));
+	}
 	result<void> connect_named_peers(std::string const &) override { return note("connect"); }
 	result<std::vector<peer_row>> peers(std::string const &) override { return std::vector<peer_row>(2); }
 	result<std::vector<bool>> pieces(std::string const &) override { return pieces_now; }
@@ -69,7 +73,10 @@ public:
 		return job.sha1 == right && to_int(job.piece) != wrong_piece;
 	}
 	void prepare_hash(std::string const &, disk_job &job) override { job.want_sha1 = true; }
-	result<void> apply(session_setting const &setting) override { return note("set " + setting.key); }
+	result<void> apply(session_setting const &setting) override
+	{
+		return note("set " + setting.key + " " + setting.value);
+	}
 	std::uint16_t listen_port() override { return 6881; }
 	void close() override
 	{
@@ -829,6 +836,53 @@ TEST_CASE("a torrent without peers asks again for the ones that were named", "[s
 	bench.world.pass(timeouts::status_interval);
 	CHECK(bench.swarm->was_asked("connect"));
 	CHECK(bench.swarm->was_asked("status"));
+}
+
+TEST_CASE("limits and priority of a torrent are changed at once, shown, and kept for a restart", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	CHECK_FALSE(bench.swarm->was_asked("limits 0 0"));
+	torrent_tuning tuning;
+	tuning.up_limit = 500;
+	tuning.priority = torrent_priority::high;
+	auto const answer = bench.world.ask<void_reply>(bench.actor, tune_atom::value, hash_one, tuning);
+	REQUIRE(answer->value);
+	CHECK(*answer->value);
+	CHECK(bench.swarm->was_asked("limits 500 0"));
+	CHECK(bench.row().limits == torrent_limits{500, 0});
+	CHECK(bench.row().priority == torrent_priority::high);
+	CHECK_FALSE(bench.row().is_held);
+	CHECK(bench.kept().request->limits == torrent_limits{500, 0});
+	CHECK(bench.kept().request->priority == torrent_priority::high);
+	auto const missing =
+		bench.world.ask<void_reply>(bench.actor, tune_atom::value, std::string(40, '9'), tuning);
+	REQUIRE(missing->value);
+	CHECK(missing->value->failure().code == errc::not_found);
+}
+
+TEST_CASE("a slow start is a limit of the session that rises with time and goes", "[session]")
+{
+	session_bench bench;
+	auto const set = [&bench](char const *key, char const *value) {
+		auto const answer =
+			bench.world.ask<void_reply>(bench.actor, setting_atom::value, session_setting{key, value, false});
+		REQUIRE(answer->value);
+		CHECK(*answer->value);
+	};
+	set("slow-start-step", "100");
+	set("slow-start-end", "300");
+	CHECK(bench.asked.empty());
+	set("slow-start", "200");
+	CHECK(bench.swarm->was_asked("set upload-limit 200"));
+	CHECK(bench.swarm->was_asked("set download-limit 200"));
+	REQUIRE(bench.add());
+	CHECK(bench.row().slow_start_rate == 200u * 1024);
+	set("max-uploads", "3");
+	CHECK(bench.swarm->was_asked("set max-uploads 3"));
+	set("slow-start", "0");
+	CHECK(bench.swarm->was_asked("set upload-limit 0"));
+	CHECK_FALSE(bench.row().slow_start_rate);
 }
 
 TEST_CASE("stopping closes the session, waits for its own jobs and refuses what comes later", "[session]")

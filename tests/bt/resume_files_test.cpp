@@ -31,6 +31,8 @@ kept_torrent sample(char digit = 'a', std::uint64_t added = 1000)
 	request->allowed_checks = {"held", "mounted"};
 	request->uploads_max = 7;
 	request->is_verify = true;
+	request->limits = {1ULL << 20, 3};
+	request->priority = torrent_priority::high;
 	kept_torrent torrent;
 	torrent.info_hash = std::string(40, digit);
 	torrent.request = std::move(request);
@@ -57,6 +59,8 @@ void check_same(kept_torrent const &a, kept_torrent const &b)
 	CHECK(a.request->allowed_checks == b.request->allowed_checks);
 	CHECK(a.request->uploads_max == b.request->uploads_max);
 	CHECK(a.request->connections_max == b.request->connections_max);
+	CHECK(a.request->limits == b.request->limits);
+	CHECK(a.request->priority == b.request->priority);
 	CHECK(a.device == b.device);
 	CHECK(a.added_unix_ms == b.added_unix_ms);
 	CHECK(a.is_paused == b.is_paused);

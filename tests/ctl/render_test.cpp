@@ -94,6 +94,22 @@ TEST_CASE("the verbose view has the whole error")
 	CHECK(render_status_verbose({t}, false).find(to_string(*t.failure)) != std::string::npos);
 }
 
+TEST_CASE("limits, priority and slow start are shown where there are any")
+{
+	auto t = sample();
+	CHECK(render_status_verbose({t}, false).find("limits") == std::string::npos);
+	CHECK(render_status_verbose({t}, false).find("slow start") == std::string::npos);
+	t.priority = "low";
+	t.is_held = true;
+	t.upload_limit = 1024 * 1024;
+	t.slow_start_rate = 2048;
+	auto const text = render_status_verbose({t}, false);
+	CHECK(text.find("low, waits for torrents that go first\n") != std::string::npos);
+	CHECK(text.find("down none, up 1.0 MiB/s\n") != std::string::npos);
+	CHECK(text.find("2.0 KiB/s for the whole daemon at the moment\n") != std::string::npos);
+	CHECK(render_totals({t}).ends_with("; slow start: 2.0 KiB/s at most\n"));
+}
+
 TEST_CASE("totals add up what is shown")
 {
 	auto other = sample();

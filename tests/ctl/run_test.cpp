@@ -193,16 +193,42 @@ TEST_CASE("add sends the file and every option, and prints the info-hash")
 		seen = args;
 		return result<json>(json{{"info_hash", "abcd"}});
 	});
-	auto const o = run_line({"add", file, "/dev/loop0", "--seed", "--peer", "a:1", "--peer", "b:2",
-								"--tracker", "http://t", "--sequential", "--check", "--max-uploads", "3",
-								"--max-connections", "4", "--paused", "--allow", "mounted"},
+	auto const o = run_line(
+		{"add", file, "/dev/loop0", "--seed", "--peer", "a:1", "--peer", "b:2", "--tracker", "http://t",
+			"--sequential", "--check", "--max-uploads", "3", "--max-connections", "4", "--upload-limit",
+			"2MiB/s", "--download-limit", "100", "--priority", "low", "--paused", "--allow", "mounted"},
 		daemon.endpoint());
 	CHECK(o.err.empty());
 	CHECK(o.out == "abcd\n");
 	CHECK(seen ==
 		json{{"torrent_base64", "Zm9v"}, {"target", "/dev/loop0"}, {"seed", true}, {"peers", {"a:1", "b:2"}},
 			{"trackers", {"http://t"}}, {"sequential", true}, {"check", true}, {"uploads_max", 3},
-			{"connections_max", 4}, {"paused", true}, {"allow", {"mounted"}}});
+			{"connections_max", 4}, {"upload_limit", 2097152}, {"download_limit", 102400},
+			{"priority", "low"}, {"paused", true}, {"allow", {"mounted"}}});
+}
+
+TEST_CASE("tune sends what is named, and nothing else")
+{
+	json seen;
+	fake_daemon const daemon([&](auto, json const &args) {
+		seen = args;
+		return result<json>(json{{"info_hashes", {"abcd"}}});
+	});
+	auto const o = run_line({"tune", "x", "--download-limit", "none"}, daemon.endpoint());
+	CHECK(o.status == 0);
+	CHECK(o.out == "abcd\n");
+	CHECK(seen == json{{"selectors", {"x"}}, {"download_limit", 0}});
+	CHECK(run_line({"tune", "x", "--upload-limit", "1 GiB/s", "--priority", "high"}, daemon.endpoint())
+			  .status == 0);
+	CHECK(seen == json{{"selectors", {"x"}}, {"upload_limit", 1073741824}, {"priority", "high"}});
+}
+
+TEST_CASE("limits and priorities that cannot be are usage errors before the daemon is asked")
+{
+	CHECK(run_line({"tune", "x"}).status == 2);
+	for (auto const *rate : {"", "fast", "-1", "2GiB/s", "1MB/s", "1.5MiB/s", "99999999999999999999"})
+		CHECK(run_line({"tune", "x", "--upload-limit", rate}).status == 2);
+	CHECK(run_line({"tune", "x", "--priority", "urgent"}).status == 2);
 }
 
 TEST_CASE("add makes a relative target absolute")

@@ -36,7 +36,8 @@ TEST_CASE("add carries all its arguments")
 	auto const made = convert("add",
 		{{"torrent_base64", "aGVsbG8="}, {"target", "/dev/x"}, {"seed", true}, {"sequential", true},
 			{"paused", true}, {"check", true}, {"peers", {"h:1"}}, {"trackers", {"http://t/a"}},
-			{"uploads_max", 3}, {"connections_max", 4}, {"allow", {"mounted"}}});
+			{"uploads_max", 3}, {"connections_max", 4}, {"upload_limit", 5}, {"download_limit", 6},
+			{"priority", "high"}, {"allow", {"mounted"}}});
 	REQUIRE(made);
 	auto const &add = std::get<add_request>(made->verb);
 	CHECK(add.torrent == "hello");
@@ -46,7 +47,25 @@ TEST_CASE("add carries all its arguments")
 	CHECK(add.trackers == std::vector<std::string>{"http://t/a"});
 	CHECK(add.uploads_max == 3);
 	CHECK(add.connections_max == 4);
+	CHECK(add.limits == torrent_limits{5, 6});
+	CHECK(add.priority == torrent_priority::high);
 	CHECK(add.allowed_checks == std::set<std::string>{"mounted"});
+}
+
+TEST_CASE("tune carries what is named and leaves the rest alone")
+{
+	auto const made = convert("tune", {{"selectors", {"all"}}, {"download_limit", 0}});
+	REQUIRE(made);
+	auto const &tune = std::get<tune_request>(made->verb);
+	CHECK(tune.selectors == std::vector<std::string>{"all"});
+	CHECK_FALSE(tune.tuning.up_limit);
+	CHECK(tune.tuning.down_limit == 0u);
+	CHECK_FALSE(tune.tuning.priority);
+	auto const low = convert("tune", {{"selectors", {"all"}}, {"priority", "low"}});
+	REQUIRE(low);
+	CHECK(std::get<tune_request>(low->verb).tuning.priority == torrent_priority::low);
+	CHECK(convert("tune", {{"selectors", {"all"}}, {"priority", "urgent"}}).failure().code ==
+		errc::invalid_argument);
 }
 
 TEST_CASE("a relative target and a torrent that is no base64 are refused")
@@ -71,6 +90,10 @@ TEST_CASE("status counts states and adds up sizes")
 	CHECK(shown["torrents"][0]["error"].is_null());
 	CHECK(shown["torrents"][0]["warming"] == false);
 	CHECK(shown["torrents"][0]["warm_bytes"].is_null());
+	CHECK(shown["torrents"][0]["upload_limit"] == 0);
+	CHECK(shown["torrents"][0]["priority"] == "normal");
+	CHECK(shown["torrents"][0]["held"] == false);
+	CHECK(shown["torrents"][0]["slow_start_rate"].is_null());
 	CHECK(shown["torrents"][1]["error"]["context"]["errno_name"] == "EIO");
 }
 

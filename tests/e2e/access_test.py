@@ -14,7 +14,7 @@ from lab import Lab, ezioctl, free_port, need, need_root, wait_until
 
 READ_ONLY = (("status",), ("ping",), ("version",), ("stats",), ("peers",), ("report",), ("get",), ("settings",),
              ("wait", "--for", "idle"))
-CHANGING = (("pause", "all"), ("resume", "all"), ("remove", "all"), ("verify", "all"), ("reannounce", "all"),
+CHANGING = (("pause", "all"), ("resume", "all"), ("remove", "all"), ("verify", "all"), ("reannounce", "all"), ("tune", "all", "--priority", "high"),
             ("set", "cache-size", "100"), ("reload",), ("shutdown",))
 
 

@@ -26,7 +26,8 @@ TORRENT = {
     "size_bytes": int, "done_bytes": int, "downloaded_bytes": int, "uploaded_bytes": int, "down_rate": int, "up_rate": int,
     "peers": int, "seeds": int, "pieces_total": int, "pieces_done": int, "piece_bytes": int, "read_errors": int,
     "hash_failures": int, "progress": (int, float), "eta_seconds": (int, type(None)), "added_unix_ms": int,
-    "error": (dict, type(None)), "bad_pieces": (int, type(None)), "warming": bool, "warm_bytes": (int, type(None))}
+    "error": (dict, type(None)), "bad_pieces": (int, type(None)), "warming": bool, "warm_bytes": (int, type(None)),
+    "upload_limit": int, "download_limit": int, "priority": str, "held": bool, "slow_start_rate": (int, type(None))}
 TOTALS = {"torrents": int, "size_bytes": int, "done_bytes": int, "down_rate": int, "up_rate": int, "peers": int,
           "states": dict}
 SETTING = {"table": str, "key": str, "type": str, "unit": str, "value": str, "effective": str, "default": str,
