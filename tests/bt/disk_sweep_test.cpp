@@ -48,7 +48,7 @@ public:
 	{
 		ask([this](auto done) {
 			m_fixture.disk().async_check_files(m_fixture.index(), nullptr, {},
-				[this, done](lt::status_t, lt::storage_error const &e) { done(e); });
+				[done](lt::status_t, lt::storage_error const &e) { done(e); });
 		});
 		for (int piece = 0; piece < pieces; ++piece) {
 			for_blocks(piece, [&](int start, int length) { write(piece, start, length); });

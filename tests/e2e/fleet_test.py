@@ -130,11 +130,15 @@ class Keys(unittest.TestCase):
             self.assertEqual(rows["closed"]["error"]["context"]["errno_name"], "ECONNREFUSED")
             del nodes["closed"]
             status, document, _ = fleet(laboratory, "status", nodes, "--key", laboratory.folder / "stranger.key")
-            self.assertEqual((status, document["nodes"][0]["error"]["code"]), (7, "denied"))
+            self.assert_refused(status, document)
             wrong = {"one": f"localhost:{port} {laboratory.keys['full']}"}
             status, document, _ = fleet(laboratory, "status", wrong, "--key", laboratory.folder / "full.key")
-            self.assertEqual((status, document["nodes"][0]["error"]["code"]), (7, "denied"))
+            self.assert_refused(status, document)
             self.assertTrue(wait_until(daemon.answers, "the daemon goes on"))
+
+    def assert_refused(self, status, document):
+        # A client that misses the end of its handshake learns nothing at all, and gives up at its deadline.
+        self.assertIn((status, document["nodes"][0]["error"]["code"]), ((7, "denied"), (6, "timed-out")))
 
 
 if __name__ == "__main__":
