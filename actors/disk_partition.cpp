@@ -21,9 +21,13 @@ void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> 
 	if (!deadline || (self->state.next_tick && *self->state.next_tick <= *deadline))
 		return;
 	auto const now = monotonic_clock::now();
-	auto const wait = *deadline > now ? *deadline - now : monotonic_clock::duration::zero();
 	self->state.next_tick = *deadline;
-	self->delayed_send(self, std::chrono::duration_cast<std::chrono::nanoseconds>(wait), tick_atom::value);
+	// What is due already stands behind all that has arrived, and needs no clock.
+	if (*deadline <= now)
+		self->send(self, tick_atom::value);
+	else
+		self->delayed_send(
+			self, std::chrono::duration_cast<std::chrono::nanoseconds>(*deadline - now), tick_atom::value);
 }
 
 void give_up_drain(disk_partition_actor::stateful_pointer<disk_partition_state> self, char const *why)
@@ -56,8 +60,10 @@ disk_partition_actor::behavior_type disk_partition(
 {
 	name_own_thread(*self, "partition");
 	self->state.stats = config.stats;
+	disk_partition_actor const me(self);
 	self->state.engine =
-		std::make_unique<partition_engine>(*config.arena, *config.hashers, *config.stats, config.limits);
+		std::make_unique<partition_engine>(*config.arena, *config.hashers, *config.stats, config.limits,
+			monotonic_clock::now, wait_for_retry, [me] { caf::anon_send(me, wakeup_atom::value); });
 	return {
 		[self](job_batch &batch) {
 			for (auto &job : batch->jobs)
@@ -72,6 +78,10 @@ disk_partition_actor::behavior_type disk_partition(
 		},
 		[self](tick_atom) {
 			self->state.next_tick.reset();
+			self->state.engine->end_of_batch();
+			schedule_tick(self);
+		},
+		[self](wakeup_atom) {
 			self->state.engine->end_of_batch();
 			schedule_tick(self);
 		},

@@ -143,6 +143,8 @@ using disk_partition_actor = caf::typed_actor<
 	caf::reacts_to<flush_atom>,
 	// To itself: the deadline of a delayed write has come.
 	caf::reacts_to<tick_atom>,
+	// To itself, from a hasher's thread: a check or verification may read on.
+	caf::reacts_to<wakeup_atom>,
 	// New limits; take effect before the next job.
 	caf::reacts_to<limits_atom, engine_limits>,
 	// Writes everything and forgets every block; answers when all jobs that came before have ended, hashing

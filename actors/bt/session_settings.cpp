@@ -74,9 +74,9 @@ lt::settings_pack lan_settings()
 	// The adapter's own watermarks bound what waits for the device; this one only raises an alert.
 	pack.set_int(pack_t::max_queued_disk_bytes, 1024 * 1024 * 1024);
 
-	// Pieces in flight while checking, in blocks: 64 MiB, which fills the lanes of the hashers. They hold
-	// memory only while they are hashed.
-	pack.set_int(pack_t::checking_mem_usage, 4096);
+	// Pieces in flight while checking, in blocks: 512 MiB, so that pieces of 16 MiB too fill the lanes of the
+	// hashers. Memory is held only by the part of each that is being hashed.
+	pack.set_int(pack_t::checking_mem_usage, 32 * 1024);
 
 	// A limit is one of payload: TCP and IP are not estimated and counted against it.
 	pack.set_bool(pack_t::rate_limit_ip_overhead, false);

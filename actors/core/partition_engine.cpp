@@ -2,6 +2,11 @@
 
 #include "actors/core/cache_shard.hpp"
 #include "actors/core/flush_policy.hpp"
+#include "actors/core/job_blocks.hpp"
+#include "actors/core/miss_plan.hpp"
+#include "actors/core/piece_hashing.hpp"
+#include "actors/core/piece_reader.hpp"
+#include "actors/core/piece_scan.hpp"
 #include "actors/core/read_ahead.hpp"
 #include "actors/core/storage_handles.hpp"
 #include "actors/core/write_back.hpp"
@@ -11,7 +16,6 @@
 #include <cassert>
 #include <cstring>
 #include <deque>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,42 +26,10 @@ namespace
 {
 
 constexpr auto relaxed = std::memory_order_relaxed;
+/// A shard with less reads for each job by itself: what is read for others would not last until their turn.
+constexpr std::uint32_t batch_share_blocks_min = 128;
 /// How soon a read that found no free block tries again.
 constexpr auto retry_interval = std::chrono::milliseconds(5);
-/// Blocks of one hash task, and of one read for it: 1 MiB.
-constexpr std::uint32_t hash_task_blocks = 64;
-constexpr std::uint32_t scratch_blocks = 16;
-constexpr std::align_val_t scratch_alignment{4096};
-
-struct scratch_deleter {
-	void operator()(std::byte *bytes) const { ::operator delete(bytes, scratch_alignment); }
-};
-
-std::uint32_t block_length(disk_job const &job, std::uint32_t index)
-{
-	return std::min(block_bytes, job.target->pieces().piece_size(job.piece) - index * block_bytes);
-}
-
-byte_range payload_of(disk_job const &job, std::uint32_t first, std::uint32_t count)
-{
-	auto const size = job.target->pieces().piece_size(job.piece);
-	auto const begin = first * block_bytes;
-	return {
-		job.target->pieces().piece_offset(job.piece) + begin, std::min(count * block_bytes, size - begin)};
-}
-
-/// What the SHA-256 of a block covers, in bytes from its start.
-std::uint32_t sha256_length(disk_job const &job, std::uint32_t index)
-{
-	auto const length = block_length(job, index);
-	auto const begin = index * block_bytes;
-	if (job.kind == job_kind::hash_block) {
-		auto const asked = job.length_bytes != 0 ? std::min(length, job.length_bytes) : length;
-		return job.sha256_bytes > begin ? std::min(asked, job.sha256_bytes - begin) : asked;
-	}
-	return job.sha256_bytes > begin ? std::min(length, job.sha256_bytes - begin) : 0;
-}
-
 /// Empty if the job can be done at all.
 std::optional<error> fault_of(disk_job const &job)
 {
@@ -114,16 +86,17 @@ std::optional<error> fault_of(disk_job const &job)
 struct partition_engine::impl {
 	enum class outcome : std::uint8_t { done, no_block };
 	enum class load_state : std::uint8_t { loaded, no_block, failed };
-	struct running_hash {
-		storage_id id{};
-		piece_index piece{};
-		std::weak_ptr<hash_stream> stream;
-	};
 
-	impl(block_arena &blocks, hash_dispatcher &dispatcher, partition_stats &counters, engine_limits bounds,
-		clock_function time, wait_function wait)
-		: arena(blocks), hashers(dispatcher), stats(counters), limits(bounds), clock(std::move(time)),
-		  handles(counters, clock, std::move(wait)), writer(cache, handles, counters)
+	impl(block_arena &blocks, hash_dispatcher &hashers, partition_stats &counters, engine_limits bounds,
+		clock_function time, wait_function wait, wake_function wake)
+		: arena(blocks), stats(counters), limits(bounds), clock(std::move(time)),
+		  handles(counters, clock, std::move(wait)), writer(cache, handles, counters),
+		  reader(arena, cache, handles),
+		  hashing(reader, handles, hashers, stats,
+			  [this](disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks_read) {
+				  keep(job, first, blocks_read);
+			  }),
+		  scans(reader, handles, hashing, hashers, stats, std::move(wake))
 	{
 		apply_limits();
 	}
@@ -140,21 +113,21 @@ struct partition_engine::impl {
 	void do_release(job_ptr job);
 	void do_discard(job_ptr job);
 
-	outcome read(job_ptr &job, bool may_allocate);
+	void read_now(job_ptr job, std::uint32_t missed = 0);
+	bool is_read_in_batch(disk_job const &job);
+	void finish_reads();
+	void load_together();
+	std::uint32_t plan_misses(disk_job const &job);
+	std::uint32_t uncached_blocks(disk_job const &job);
+	outcome read(job_ptr &job, bool may_allocate, std::uint32_t missed = 0);
 	load_state load(disk_job &job, std::uint32_t index, block_ref &wanted);
-	result<void> fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
 	void keep(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks,
 		std::uint32_t asked = ~std::uint32_t{0});
 	std::uint32_t blocks_to_load(disk_job const &job, std::uint32_t index);
 	void note_served(disk_job const &job, std::uint32_t index);
 	bool is_read_on(disk_job const &job, std::uint32_t index);
 	void read_on(std::shared_ptr<storage> target, piece_index piece, std::uint32_t index);
-	outcome hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_t count);
-	void hash_here(job_ptr job, std::uint32_t first, std::uint32_t count);
-	block_ref cached(disk_job const &job, std::uint32_t index);
-	std::uint32_t missing_run(disk_job const &job, std::uint32_t first, std::uint32_t end);
 
-	block_ref take_block();
 	template <class Predicate>
 	std::optional<error> write_dirty(Predicate &&is_wanted, bool is_pressed);
 	std::optional<error> write_all();
@@ -165,11 +138,9 @@ struct partition_engine::impl {
 	void retry_waiting();
 	void finish_clears();
 	void abort_waiting(storage_id id, std::optional<piece_index> piece, char const *why);
-	bool is_hashing(storage_id id, piece_index piece) const;
 	void publish_gauges();
 
 	block_arena &arena;
-	hash_dispatcher &hashers;
 	partition_stats &stats;
 	engine_limits limits;
 	clock_function clock;
@@ -177,21 +148,24 @@ struct partition_engine::impl {
 	read_ahead ahead;
 	storage_handles handles;
 	write_back writer;
-	std::deque<job_ptr> waiting;       ///< reads without a block, in order
-	std::vector<job_ptr> clears;       ///< clear_piece jobs that wait for hashers
-	std::vector<running_hash> running; ///< pieces that hashers may still hold
+	piece_reader reader;
+	piece_hashing hashing;
+	piece_scan scans;
+	std::vector<job_ptr> reads;  ///< of this batch that need the device, in order
+	std::deque<job_ptr> waiting; ///< reads without a block, in order
+	std::vector<job_ptr> clears; ///< clear_piece jobs that wait for hashers
 	monotonic_time last_retry{};
 	bool is_stopped = false;
 	// Kept for their memory.
 	std::vector<block_run> runs;
 	std::vector<block_ref> fresh;
-	std::vector<read_buffer> buffers;
-	std::unique_ptr<std::byte, scratch_deleter> scratch;
+	miss_plan misses;
 };
 
 partition_engine::partition_engine(block_arena &arena, hash_dispatcher &hashers, partition_stats &stats,
-	engine_limits limits, clock_function clock, wait_function wait)
-	: m_impl(std::make_unique<impl>(arena, hashers, stats, limits, std::move(clock), std::move(wait)))
+	engine_limits limits, clock_function clock, wait_function wait, wake_function wake)
+	: m_impl(std::make_unique<impl>(
+		  arena, hashers, stats, limits, std::move(clock), std::move(wait), std::move(wake)))
 {
 }
 
@@ -214,15 +188,18 @@ void partition_engine::process(job_ptr job)
 
 void partition_engine::end_of_batch()
 {
+	m_impl->finish_reads();
 	m_impl->write_dirty([](cached_piece const &) { return true; }, false);
 	m_impl->enforce_share();
 	m_impl->retry_waiting();
+	m_impl->scans.step();
 	m_impl->finish_clears();
 	m_impl->publish_gauges();
 }
 
 void partition_engine::flush_all()
 {
+	m_impl->finish_reads();
 	m_impl->write_all();
 	m_impl->publish_gauges();
 }
@@ -236,11 +213,14 @@ std::optional<monotonic_time> partition_engine::next_deadline() const
 		auto const retry = m_impl->last_retry + retry_interval;
 		deadline = deadline ? std::min(*deadline, retry) : retry;
 	}
+	if (m_impl->scans.is_due())
+		deadline = m_impl->clock();
 	return deadline;
 }
 
 void partition_engine::set_limits(engine_limits limits)
 {
+	m_impl->finish_reads();
 	m_impl->limits = limits;
 	m_impl->apply_limits();
 	m_impl->enforce_share();
@@ -250,14 +230,16 @@ void partition_engine::set_limits(engine_limits limits)
 bool partition_engine::drain()
 {
 	auto &s = *m_impl;
+	s.finish_reads();
 	s.write_all();
+	s.scans.step();
 	// Frees what the waiting reads may need, and then what these have brought in.
 	s.cache.evict_clean(s.cache.clean_blocks());
 	s.retry_waiting();
 	s.finish_clears();
 	s.cache.evict_clean(s.cache.clean_blocks());
 	s.publish_gauges();
-	return s.waiting.empty() && s.clears.empty() && s.running.empty();
+	return s.waiting.empty() && s.clears.empty() && s.scans.is_empty() && s.hashing.is_idle();
 }
 
 result<void> partition_engine::close_handles()
@@ -272,16 +254,18 @@ result<void> partition_engine::stop()
 {
 	auto &s = *m_impl;
 	s.is_stopped = true;
+	s.finish_reads();
 	while (!s.waiting.empty()) {
 		auto job = std::move(s.waiting.front());
 		s.waiting.pop_front();
 		answer(s.stats, std::move(job), make_error(errc::aborted, "the partition stops"));
 	}
+	s.scans.abort("the partition stops");
 	auto failure = s.write_all();
 	for (auto &job : s.clears)
 		answer(s.stats, std::move(job), make_error(errc::aborted, "the partition stops"));
 	s.clears.clear();
-	s.running.clear();
+	s.hashing.forget_all();
 	auto const flush_failure = s.handles.flush_all();
 	if (!failure)
 		failure = flush_failure;
@@ -298,11 +282,15 @@ void partition_engine::impl::apply_limits()
 	// Half of the share at most: reading ahead must not push out what it has just read.
 	ahead.set_limit(std::min(limits.prefetch_bytes / block_bytes, limits.cache_blocks_max / 2));
 	cache.set_wanted_max(limits.cache_blocks_max / 2);
+	scans.set_window(limits.cache_blocks_max / 2);
 	handles.set_retry_limits(limits.retries);
 }
 
 void partition_engine::impl::dispatch(job_ptr job)
 {
+	// What changes a piece comes after the reads before it.
+	if (job->kind != job_kind::read)
+		finish_reads();
 	switch (job->kind) {
 	case job_kind::warm:
 		return do_warm(std::move(job));
@@ -350,6 +338,7 @@ void partition_engine::impl::do_write(job_ptr job)
 	}
 	auto const id = job->target->id();
 	auto const index = job->offset_bytes / block_bytes;
+	scans.finish(id, job->piece);
 	auto *known = cache.find(id, job->piece);
 	if (known != nullptr && known->slots[index].writer) {
 		// The older data must have its own result before the newer takes its place.
@@ -364,8 +353,111 @@ void partition_engine::impl::do_write(job_ptr job)
 
 void partition_engine::impl::do_read(job_ptr job)
 {
+	if (is_read_in_batch(*job))
+		reads.push_back(std::move(job));
+	else
+		read_now(std::move(job));
+}
+
+/// Does it need the device, and does that do better with several transfers at a time?
+bool partition_engine::impl::is_read_in_batch(disk_job const &job)
+{
+	auto *const open = handles.find(job.target->id());
+	if (job.is_volatile || !waiting.empty() || limits.cache_blocks_max < batch_share_blocks_min ||
+		open == nullptr || open->device->queue_depth() < 2)
+		return false;
+	return uncached_blocks(job) > 0;
+}
+
+void partition_engine::impl::finish_reads()
+{
+	if (reads.empty())
+		return;
+	auto batch = std::exchange(reads, {});
+	std::vector<std::uint32_t> missed(batch.size());
+	if (batch.size() > 1) {
+		misses.clear();
+		for (std::size_t i = 0; i < batch.size(); ++i)
+			missed[i] = plan_misses(*batch[i]);
+		load_together();
+	}
+	for (std::size_t i = 0; i < batch.size(); ++i) {
+		// Those that could not be loaded are still to be.
+		auto const loaded = missed[i] - std::min(missed[i], uncached_blocks(*batch[i]));
+		stats.ahead_blocks.fetch_sub(loaded, relaxed);
+		read_now(std::move(batch[i]), loaded);
+	}
+}
+
+std::uint32_t partition_engine::impl::uncached_blocks(disk_job const &job)
+{
+	auto const first = job.offset_bytes / block_bytes;
+	auto const last = (job.offset_bytes + job.length_bytes - 1) / block_bytes;
+	auto const *const piece = cache.find(job.target->id(), job.piece);
+	std::uint32_t count = 0;
+	for (auto index = first; index <= last; ++index)
+		count += piece == nullptr || !piece->slots[index].block ? 1 : 0;
+	return count;
+}
+
+/// Blocks of the job that neither the cache has nor a read before it brings in; they are added to the plan,
+/// with what is read ahead.
+std::uint32_t partition_engine::impl::plan_misses(disk_job const &job)
+{
+	auto const first = job.offset_bytes / block_bytes;
+	auto const last = (job.offset_bytes + job.length_bytes - 1) / block_bytes;
+	auto const *const piece = cache.find(job.target->id(), job.piece);
+	std::uint32_t missed = 0;
+	for (auto index = first; index <= last; ++index) {
+		bool const is_cached = piece != nullptr && piece->slots[index].block;
+		if (is_cached || misses.covers(job, index))
+			continue;
+		++missed;
+		misses.add(job, index, blocks_to_load(job, index));
+	}
+	return missed;
+}
+
+/// Reads what the plan says into the cache, as far as there is memory. A failure is not told to anyone: the
+/// read that meets it again has it.
+void partition_engine::impl::load_together()
+{
+	// What is loaded must still be there when it is handed out.
+	auto const most = limits.cache_blocks_max / 4;
+	std::vector<piece_reader::stretch> stretches;
+	std::vector<read_buffer> buffers;
+	fresh.clear();
+	for (auto const &wanted : misses.merge()) {
+		piece_reader::stretch run{wanted.job, wanted.first, 0, {}};
+		while (run.count < wanted.count && fresh.size() < most) {
+			auto block = reader.take_block();
+			if (!block)
+				break;
+			buffers.push_back({block.data(), block_length(*run.job, run.first + run.count)});
+			fresh.push_back(std::move(block));
+			++run.count;
+		}
+		if (run.count == 0)
+			break;
+		stretches.push_back(std::move(run));
+	}
+	reader.fill_all(stretches, buffers);
+	auto loaded = std::exchange(fresh, {});
+	std::span<block_ref const> rest(loaded);
+	for (auto const &run : stretches) {
+		auto const blocks = rest.first(run.count);
+		rest = rest.subspan(run.count);
+		if (!run.outcome)
+			continue;
+		stats.ahead_blocks.fetch_add(run.count, relaxed);
+		keep(*run.job, run.first, blocks, 0);
+	}
+}
+
+void partition_engine::impl::read_now(job_ptr job, std::uint32_t missed)
+{
 	// Those that wait come first, or a stream of readers could starve one of them.
-	if (read(job, waiting.empty()) == outcome::done)
+	if (read(job, waiting.empty(), missed) == outcome::done)
 		return;
 	if (waiting.empty())
 		last_retry = clock();
@@ -373,7 +465,9 @@ void partition_engine::impl::do_read(job_ptr job)
 }
 
 /// Answers the read unless it needs a block that cannot be had.
-partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool may_allocate)
+/// @p missed: so many of its blocks were read for it just now, and count as misses.
+partition_engine::impl::outcome partition_engine::impl::read(
+	job_ptr &job, bool may_allocate, std::uint32_t missed)
 {
 	auto const first = job->offset_bytes / block_bytes;
 	auto const last = (job->offset_bytes + job->length_bytes - 1) / block_bytes;
@@ -381,7 +475,7 @@ partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool 
 	std::uint64_t hits = 0;
 	for (auto index = first; index <= last; ++index) {
 		auto &part = parts[index - first];
-		part = cached(*job, index);
+		part = reader.cached(*job, index);
 		if (part) {
 			++hits;
 			continue;
@@ -401,7 +495,7 @@ partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool 
 		job->block = std::move(parts[0]);
 		job->block_offset_bytes = within;
 	} else {
-		auto whole = may_allocate ? take_block() : block_ref{};
+		auto whole = may_allocate ? reader.take_block() : block_ref{};
 		if (!whole)
 			return outcome::no_block;
 		auto const head = block_bytes - within;
@@ -410,6 +504,7 @@ partition_engine::impl::outcome partition_engine::impl::read(job_ptr &job, bool 
 		job->block = std::move(whole);
 		job->block_offset_bytes = 0;
 	}
+	hits -= std::min<std::uint64_t>(hits, missed);
 	stats.cache_hits.fetch_add(hits, relaxed);
 	stats.cache_misses.fetch_add(last - first + 1 - hits, relaxed);
 	if (!job->is_volatile) {
@@ -466,18 +561,18 @@ partition_engine::impl::load_state partition_engine::impl::load(
 	auto const count = blocks_to_load(job, index);
 	fresh.clear();
 	while (fresh.size() < count) {
-		auto block = take_block();
+		auto block = reader.take_block();
 		if (!block)
 			break;
 		fresh.push_back(std::move(block));
 	}
 	if (fresh.empty())
 		return load_state::no_block;
-	auto filled = fill(job, index, fresh);
+	auto filled = reader.fill(job, index, fresh);
 	if (!filled && fresh.size() > 1) {
 		// The bad spot may lie in what nobody asked for.
 		fresh.resize(1);
-		filled = fill(job, index, fresh);
+		filled = reader.fill(job, index, fresh);
 	}
 	if (!filled) {
 		fresh.clear();
@@ -524,7 +619,7 @@ std::uint32_t partition_engine::impl::blocks_to_load(disk_job const &job, std::u
 				++at.run_before;
 		}
 	}
-	return missing_run(job, index, index + ahead.decide(at));
+	return reader.missing_run(job, index, index + ahead.decide(at));
 }
 
 /// Keeps what was read from the device for those who ask next: a source hashes a piece just before it sends
@@ -536,19 +631,6 @@ void partition_engine::impl::keep(
 	for (std::uint32_t i = 0; i < blocks.size(); ++i)
 		cache.insert_clean(piece, first + i, blocks[i], i >= asked);
 	enforce_share();
-}
-
-/// Reads consecutive blocks of the job's piece from the device.
-result<void> partition_engine::impl::fill(
-	disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks)
-{
-	buffers.clear();
-	for (std::uint32_t i = 0; i < blocks.size(); ++i)
-		buffers.push_back({blocks[i].data(), block_length(job, first + i)});
-	auto *const open = handles.find(job.target->id());
-	assert(open != nullptr);
-	return handles.read_payload(
-		*open, payload_of(job, first, static_cast<std::uint32_t>(blocks.size())), buffers);
 }
 
 /// Waits for nothing and pushes out nothing that may be asked for: where there is no room, the job ends.
@@ -566,7 +648,7 @@ void partition_engine::impl::do_warm(job_ptr job)
 			++index;
 			continue;
 		}
-		auto const room = make_room(missing_run(*job, index, end), id);
+		auto const room = make_room(reader.missing_run(*job, index, end), id);
 		fresh.clear();
 		while (fresh.size() < room) {
 			auto block = arena.allocate(block_purpose::read);
@@ -577,7 +659,7 @@ void partition_engine::impl::do_warm(job_ptr job)
 		if (fresh.empty())
 			break;
 		auto const loaded = static_cast<std::uint32_t>(fresh.size());
-		if (auto const filled = fill(*job, index, fresh); !filled) {
+		if (auto const filled = reader.fill(*job, index, fresh); !filled) {
 			fresh.clear();
 			return answer(stats, std::move(job), filled.failure());
 		}
@@ -613,137 +695,21 @@ void partition_engine::impl::do_hash(job_ptr job)
 		write_piece(id, job->piece);
 	else if (auto *const piece = cache.find(id, job->piece); piece != nullptr && piece->dirty_blocks > 0)
 		piece->is_hash_asked = job->kind == job_kind::hash_piece;
-
-	bool const is_block = job->kind == job_kind::hash_block;
-	auto const first = is_block ? job->offset_bytes / block_bytes : 0;
-	auto const count = is_block ? 1 : job->target->pieces().blocks_in_piece(job->piece);
-	if (is_block) {
-		job->want_block_sha256 = true;
-		job->want_sha1 = false;
-	}
-	if (hash_in_pool(job, first, count) == outcome::no_block)
-		hash_here(std::move(job), first, count);
-}
-
-/// Hands the blocks to the dispatcher, task by task. On no_block the job is untouched, and what was handed
-/// over before counts for nothing.
-partition_engine::impl::outcome partition_engine::impl::hash_in_pool(
-	job_ptr &job, std::uint32_t first, std::uint32_t count)
-{
-	auto stream = hashers.open_stream(job->want_sha1, job->want_block_sha256);
-	std::weak_ptr<hash_stream> const watched = stream;
-	auto const id = job->target->id();
-	auto const number = job->piece;
-	auto const end = first + count;
-	for (auto index = first; index < end;) {
-		hash_task task;
-		task.stream = stream;
-		task.stats = &stats;
-		auto const task_end = std::min(end, index + hash_task_blocks);
-		task.parts.reserve(task_end - index);
-		std::uint64_t misses = 0;
-		auto const begin = index;
-		while (index < task_end) {
-			auto const add = [&](block_ref block) {
-				task.parts.push_back(
-					{std::move(block), block_length(*job, index), sha256_length(*job, index)});
-				++index;
-			};
-			if (auto block = job->bypass_cache ? block_ref{} : cached(*job, index)) {
-				add(std::move(block));
-				continue;
-			}
-			auto const opened = handles.acquire(job->target);
-			if (!opened) {
-				answer(stats, std::move(job), opened.failure());
-				return outcome::done;
-			}
-			auto const wanted = missing_run(*job, index, task_end);
-			fresh.clear();
-			while (fresh.size() < wanted) {
-				auto block = take_block();
-				if (!block) {
-					fresh.clear();
-					return outcome::no_block;
-				}
-				fresh.push_back(std::move(block));
-			}
-			if (auto const filled = fill(*job, index, fresh); !filled) {
-				fresh.clear();
-				answer(stats, std::move(job), filled.failure());
-				return outcome::done;
-			}
-			misses += fresh.size();
-			if (!job->is_volatile && !job->bypass_cache)
-				keep(*job, index, fresh);
-			for (auto &block : fresh)
-				add(std::move(block));
-			fresh.clear();
-		}
-		stats.cache_misses.fetch_add(misses, relaxed);
-		stats.cache_hits.fetch_add(index - begin - misses, relaxed);
-		if (index == end) {
-			task.job = std::move(job);
-			stream.reset();
-		}
-		hashers.submit(std::move(task));
-	}
-	if (!watched.expired())
-		running.push_back({id, number, watched});
-	return outcome::done;
-}
-
-/// Hashes in this thread through a small buffer of its own: slower, but needs nothing of the budget.
-void partition_engine::impl::hash_here(job_ptr job, std::uint32_t first, std::uint32_t count)
-{
-	if (!scratch)
-		scratch.reset(static_cast<std::byte *>(
-			::operator new (std::size_t{scratch_blocks} * block_bytes, scratch_alignment)));
-	auto const opened = handles.acquire(job->target);
-	if (!opened)
-		return answer(stats, std::move(job), opened.failure());
-	auto const stream = hashers.open_stream(job->want_sha1, job->want_block_sha256);
-	std::uint64_t hashed_bytes = 0;
-	auto const add = [&](std::byte const *bytes, std::uint32_t index) {
-		auto const length = block_length(*job, index);
-		stream->add_block({bytes, length}, sha256_length(*job, index));
-		hashed_bytes += length;
-	};
-	auto const end = first + count;
-	for (auto index = first; index < end;) {
-		if (auto const block = job->bypass_cache ? block_ref{} : cached(*job, index)) {
-			add(block.data(), index++);
-			stats.cache_hits.fetch_add(1, relaxed);
-			continue;
-		}
-		auto const blocks = missing_run(*job, index, std::min(end, index + scratch_blocks));
-		auto const payload = payload_of(*job, index, blocks);
-		read_buffer const buffer{scratch.get(), static_cast<std::size_t>(payload.length_bytes)};
-		auto const read = handles.read_payload(**opened, payload, {&buffer, 1});
-		if (!read)
-			return answer(stats, std::move(job), read.failure());
-		stats.cache_misses.fetch_add(blocks, relaxed);
-		for (std::uint32_t i = 0; i < blocks; ++i)
-			add(scratch.get() + std::size_t{i} * block_bytes, index + i);
-		index += blocks;
-	}
-	stream->finish(*job);
-	stats.hashed_bytes.fetch_add(hashed_bytes, relaxed);
-	if (job->failure)
-		stats.errors.fetch_add(1, relaxed);
+	if (job->kind == job_kind::hash_piece && (job->bypass_cache || job->is_volatile))
+		scans.add(std::move(job));
 	else
-		stats.hash_latency.record(monotonic_clock::now() - job->submitted);
-	answer(stats, std::move(job));
+		hashing.hash(std::move(job));
 }
 
 void partition_engine::impl::do_clear(job_ptr job)
 {
 	auto const id = job->target->id();
+	scans.finish(id, job->piece);
 	write_piece(id, job->piece);
 	abort_waiting(id, job->piece, "the piece was cleared");
 	[[maybe_unused]] auto const dirty = cache.forget_piece(id, job->piece);
 	assert(dirty.empty());
-	if (is_hashing(id, job->piece)) {
+	if (hashing.is_running(id, job->piece)) {
 		if (waiting.empty() && clears.empty())
 			last_retry = clock();
 		clears.push_back(std::move(job));
@@ -786,6 +752,7 @@ void partition_engine::impl::do_sync(job_ptr job)
 void partition_engine::impl::do_release(job_ptr job)
 {
 	auto const id = job->target->id();
+	scans.finish(id);
 	auto failure = write_storage(id);
 	if (!failure)
 		failure = job->target->failure();
@@ -806,6 +773,7 @@ void partition_engine::impl::do_release(job_ptr job)
 void partition_engine::impl::do_discard(job_ptr job)
 {
 	auto const id = job->target->id();
+	scans.finish(id);
 	for (auto &dirty : cache.forget_storage(id)) {
 		dirty->block = {};
 		answer(stats, std::move(dirty), make_error(errc::aborted, "the data was discarded"));
@@ -813,34 +781,6 @@ void partition_engine::impl::do_discard(job_ptr job)
 	abort_waiting(id, std::nullopt, "the data was discarded");
 	handles.distrust(id);
 	answer(stats, std::move(job));
-}
-
-block_ref partition_engine::impl::cached(disk_job const &job, std::uint32_t index)
-{
-	auto *const piece = cache.find(job.target->id(), job.piece);
-	if (piece == nullptr || !piece->slots[index].block)
-		return {};
-	cache.touch(*piece);
-	return piece->slots[index].block;
-}
-
-/// Length of the run from @p first, which is to be read, before @p end.
-std::uint32_t partition_engine::impl::missing_run(disk_job const &job, std::uint32_t first, std::uint32_t end)
-{
-	auto *const piece = job.bypass_cache ? nullptr : cache.find(job.target->id(), job.piece);
-	auto index = first + 1;
-	while (index < end && (piece == nullptr || !piece->slots[index].block))
-		++index;
-	return index - first;
-}
-
-/// A block for data from the device, at the cost of clean ones of our own if need be.
-block_ref partition_engine::impl::take_block()
-{
-	auto block = arena.allocate(block_purpose::read);
-	while (!block && cache.evict_unshared())
-		block = arena.allocate(block_purpose::read);
-	return block;
 }
 
 template <class Predicate>
@@ -925,12 +865,13 @@ void partition_engine::impl::retry_waiting()
 
 void partition_engine::impl::finish_clears()
 {
-	std::erase_if(running, [](running_hash const &r) { return r.stream.expired(); });
+	if (hashing.is_idle() && clears.empty())
+		return;
 	if (clears.empty())
 		return;
 	last_retry = clock();
 	for (auto &job : clears) {
-		if (!is_hashing(job->target->id(), job->piece))
+		if (!hashing.is_running(job->target->id(), job->piece))
 			answer(stats, std::move(job));
 	}
 	std::erase(clears, nullptr);
@@ -943,12 +884,6 @@ void partition_engine::impl::abort_waiting(storage_id id, std::optional<piece_in
 			answer(stats, std::move(job), make_error(errc::aborted, why));
 	}
 	std::erase(waiting, nullptr);
-}
-
-bool partition_engine::impl::is_hashing(storage_id id, piece_index piece) const
-{
-	return std::any_of(running.begin(), running.end(),
-		[id, piece](running_hash const &r) { return r.id == id && r.piece == piece && !r.stream.expired(); });
 }
 
 void partition_engine::impl::publish_gauges()

@@ -40,21 +40,24 @@ public:
 	using clock_function = std::function<monotonic_time()>;
 	/// Waits so long for the sake of the storage before a transfer is tried again; false: do not try.
 	using wait_function = std::function<bool(storage const &, std::chrono::milliseconds)>;
+	/// Called by any thread when end_of_batch() has something to do although no job came.
+	using wake_function = std::function<void()>;
 
 	partition_engine(block_arena &arena, hash_dispatcher &hashers, partition_stats &stats,
 		engine_limits limits, clock_function clock = monotonic_clock::now,
-		wait_function wait = wait_for_retry);
+		wait_function wait = wait_for_retry, wake_function wake = {});
 	~partition_engine(); ///< stop() must have been called, unless no job was ever given
 	partition_engine(partition_engine const &) = delete;
 	partition_engine &operator=(partition_engine const &) = delete;
 
 	void process(job_ptr job);
 	/// After a batch of jobs: writes what is ripe (run long enough, piece complete, delay over, cache over
-	/// its share), retries reads that wait for a block.
+	/// its share), retries reads that wait for a block, reads on for checks and verifications.
 	void end_of_batch();
 	/// Writes everything dirty now, of all storages: back-pressure.
 	void flush_all();
-	/// When end_of_batch() should be called again at the latest although no job came; empty: never.
+	/// When end_of_batch() should be called again at the latest although no job came; empty: never, or when
+	/// the wake function is called.
 	std::optional<monotonic_time> next_deadline() const;
 	void set_limits(engine_limits limits);
 	/// Writes everything and forgets every block, so that another partition can take over from here; handles

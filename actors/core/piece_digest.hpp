@@ -29,6 +29,8 @@ struct hash_task {
 	std::vector<part> parts;
 	job_ptr job; ///< set in the last task of the piece: gets the digests and goes to its sink
 	partition_stats *stats = nullptr; ///< of the partition that sent it; outlives the task; may be null
+	std::shared_ptr<void const>
+		ticket{}; ///< dropped after the blocks: the sender's count of what is under way
 };
 
 /// Where a partition sends what is to be hashed. Thread-safe.

@@ -155,18 +155,15 @@ std::optional<error> storage_handles::flush_all()
 	return first;
 }
 
-result<void> storage_handles::read_payload(
-	open_storage &from, byte_range payload, std::span<read_buffer const> buffers)
+/// Adds the reads of a stretch, with their buffers.
+void storage_handles::plan_read(open_storage const &from, payload_read const &stretch)
 {
-	m_read_buffers.clear();
-	m_read_buffer_counts.clear();
-	m_reads.clear();
 	std::size_t index = 0;
 	std::size_t used = 0; // bytes of buffers[index]
-	from.target->extents().for_each_segment(payload, [&](extent_segment const &segment) {
+	from.target->extents().for_each_segment(stretch.payload, [&](extent_segment const &segment) {
 		auto const before = m_read_buffers.size();
 		for (auto left = segment.length_bytes; left > 0;) {
-			auto const &buffer = buffers[index];
+			auto const &buffer = stretch.buffers[index];
 			auto const size = std::min<std::uint64_t>(left, buffer.size_bytes - used);
 			if (segment.is_pad)
 				std::memset(buffer.data + used, 0, size);
@@ -184,6 +181,19 @@ result<void> storage_handles::read_payload(
 		m_reads.push_back({{}, segment.device_offset_bytes, {}, {}});
 		m_read_buffer_counts.push_back(m_read_buffers.size() - before);
 	});
+}
+
+void storage_handles::read_payloads(open_storage &from, std::span<payload_read> stretches)
+{
+	m_read_buffers.clear();
+	m_read_buffer_counts.clear();
+	m_read_owners.clear();
+	m_reads.clear();
+	for (std::size_t i = 0; i < stretches.size(); ++i) {
+		stretches[i].outcome = {};
+		plan_read(from, stretches[i]);
+		m_read_owners.resize(m_reads.size(), i);
+	}
 	std::span<read_buffer const> rest(m_read_buffers);
 	for (std::size_t i = 0; i < m_reads.size(); ++i) {
 		m_reads[i].buffers = rest.first(m_read_buffer_counts[i]);
@@ -191,21 +201,29 @@ result<void> storage_handles::read_payload(
 	}
 	perform(
 		from, std::span(m_reads), [&from](std::span<device_read> batch) { from.device->read_batch(batch); });
-	result<void> first;
-	for (auto const &read : m_reads) {
+	for (std::size_t i = 0; i < m_reads.size(); ++i) {
+		auto const &read = m_reads[i];
+		auto &outcome = stretches[m_read_owners[i]].outcome;
+		// What the device said is worth more than that something was left out because of it.
+		if (!read.outcome && (outcome || is_untried(outcome)))
+			outcome = read.outcome;
 		if (is_untried(read.outcome))
 			continue;
 		m_stats.read_latency.record(read.took);
 		m_stats.read_ops.fetch_add(1, relaxed);
-		if (read.outcome) {
+		if (read.outcome)
 			m_stats.read_bytes.fetch_add(total_bytes(read.buffers), relaxed);
-			continue;
-		}
-		m_stats.errors.fetch_add(1, relaxed);
-		if (first)
-			first = read.outcome;
+		else
+			m_stats.errors.fetch_add(1, relaxed);
 	}
-	return first;
+}
+
+result<void> storage_handles::read_payload(
+	open_storage &from, byte_range payload, std::span<read_buffer const> buffers)
+{
+	payload_read one{payload, buffers, {}};
+	read_payloads(from, {&one, 1});
+	return std::move(one.outcome);
 }
 
 std::optional<std::size_t> storage_handles::write(open_storage &to, std::span<device_write> batch)

@@ -28,6 +28,13 @@ struct open_storage {
 	retry_policy retries;
 };
 
+/// A stretch of payload that is to be read into buffers, which have its length in all.
+struct payload_read {
+	byte_range payload;
+	std::span<read_buffer const> buffers;
+	result<void> outcome; ///< errc::aborted: not tried or not finished, as another of the batch failed
+};
+
 /// The device handles of one partition, one per storage, and the transfers through them, counted; those that
 /// fail with what can pass are tried again, within limits (retry_policy.hpp). Not thread-safe; calls the
 /// device.
@@ -59,8 +66,9 @@ public:
 	/// Flushes every device that was written to and whose storage has not failed. Returns the first failure.
 	std::optional<error> flush_all();
 
-	/// Reads a stretch of payload into the buffers, which have its length in all: one batch with a read for
-	/// each stretch that is contiguous on the device; padding reads as zeros.
+	/// Reads stretches of payload: one batch with a read for each part that is contiguous on the device;
+	/// padding reads as zeros.
+	void read_payloads(open_storage &from, std::span<payload_read> stretches);
 	result<void> read_payload(open_storage &from, byte_range payload, std::span<read_buffer const> buffers);
 	/// Writes a batch, best of no more than the device's queue_depth(). A failure fails the storage. Returns
 	/// the number of the write that was the first to do so, if it is one of these.
@@ -71,6 +79,7 @@ public:
 private:
 	result<void> counted_flush(open_storage &of);
 	bool is_tried_again(open_storage &on, error const &failure);
+	void plan_read(open_storage const &from, payload_read const &stretch);
 	template <class Transfer, class Perform>
 	void perform(open_storage &on, std::span<Transfer> batch, Perform const &carry_out);
 
@@ -82,6 +91,7 @@ private:
 	// Kept for their memory.
 	std::vector<read_buffer> m_read_buffers;
 	std::vector<std::size_t> m_read_buffer_counts;
+	std::vector<std::size_t> m_read_owners; ///< the stretch that each read is of
 	std::vector<device_read> m_reads;
 };
 

@@ -131,6 +131,7 @@ struct figures {
 	double message_ns = 0, message_cpu_ns = 0;
 	double write_blocks = 0, write_cpu = 0, blocks_per_write = 0; ///< blocks/s, CPU-s/GiB
 	double read_blocks = 0, read_cpu = 0;
+	double apart_blocks = 0, apart_cpu = 0; ///< reads of single blocks that lie apart
 };
 
 /// Partitions over one target, fed by this thread as the network thread feeds them.
@@ -155,6 +156,7 @@ private:
 	void send_bare_messages(figures &out);
 	void write_all(std::uint64_t round, figures &out);
 	void read_all(figures &out);
+	void read_apart(figures &out);
 	std::uint64_t sum(std::atomic<std::uint64_t> partition_stats::*counter) const;
 	block_ref receive_block(std::size_t outstanding_max);
 
@@ -391,6 +393,35 @@ void stage::read_all(figures &out)
 	fan_out(job_kind::release);
 }
 
+/// As many clients ask who want a block here and there: no read goes on where another one ended.
+void stage::read_apart(figures &out)
+{
+	auto const pieces = static_cast<std::int32_t>(m_options.size_mib * mib / piece_bytes);
+	auto const per_piece = piece_bytes / block_bytes;
+	std::uint64_t blocks = 0;
+	fan_out(job_kind::open);
+	stopwatch const watch;
+	for (std::uint32_t turn = 0; turn < per_piece; ++turn) {
+		// An odd step visits every block of a piece of 2^n once.
+		auto const index = (turn * 37 + 11) % per_piece;
+		for (std::int32_t piece = 0; piece < pieces; ++piece) {
+			auto job = make_job(job_kind::read, piece);
+			job->offset_bytes = index * block_bytes;
+			job->length_bytes = block_bytes;
+			enqueue(std::move(job));
+			if (++blocks % 64 == 0) {
+				submit();
+				m_sink.wait_for(256);
+			}
+		}
+	}
+	submit();
+	m_sink.wait_for(0);
+	out.apart_blocks = static_cast<double>(blocks) / watch.wall();
+	out.apart_cpu = watch.cpu() * 1024 / static_cast<double>(m_options.size_mib);
+	fan_out(job_kind::release);
+}
+
 figures stage::measure(std::uint64_t round)
 {
 	figures out;
@@ -398,6 +429,7 @@ figures stage::measure(std::uint64_t round)
 	send_bare_messages(out);
 	write_all(round, out);
 	read_all(out);
+	read_apart(out);
 	return out;
 }
 
@@ -426,8 +458,8 @@ double median(std::vector<figures> const &runs, double figures::*field)
 void print(std::map<setting, std::vector<figures>> const &all)
 {
 	std::cout << "| on | engine | coalesce KiB | partitions | ns/message | CPU ns/message | written blocks/s "
-				 "| CPU-s/GiB | blocks/write | read blocks/s | CPU-s/GiB |\n"
-				 "|---|---|---|---|---|---|---|---|---|---|---|\n";
+				 "| CPU-s/GiB | blocks/write | read blocks/s | CPU-s/GiB | apart blocks/s | CPU-s/GiB |\n"
+				 "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 	for (auto const &[key, runs] : all) {
 		std::cout << "| " << key.kind << " | " << key.engine << " | " << key.coalesce_kib << " | "
 				  << key.partitions;
@@ -441,7 +473,11 @@ void print(std::map<setting, std::vector<figures>> const &all)
 		std::cout.precision(0);
 		std::cout << " | " << median(runs, &figures::read_blocks);
 		std::cout.precision(2);
-		std::cout << " | " << median(runs, &figures::read_cpu) << " |\n";
+		std::cout << " | " << median(runs, &figures::read_cpu);
+		std::cout.precision(0);
+		std::cout << " | " << median(runs, &figures::apart_blocks);
+		std::cout.precision(2);
+		std::cout << " | " << median(runs, &figures::apart_cpu) << " |\n";
 	}
 }
 

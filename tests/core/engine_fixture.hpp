@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,10 +29,12 @@ public:
 		return std::make_shared<hash_stream>(want_sha1, want_block_sha256);
 	}
 	std::vector<hash_task> const &tasks() const { return m_tasks; }
-	void run_all()
+	void run_all() { run_some(m_tasks.size()); }
+	void run_some(std::size_t count)
 	{
-		auto tasks = std::move(m_tasks);
-		m_tasks.clear();
+		auto const end = m_tasks.begin() + static_cast<std::ptrdiff_t>(count);
+		std::vector<hash_task> tasks(std::make_move_iterator(m_tasks.begin()), std::make_move_iterator(end));
+		m_tasks.erase(m_tasks.begin(), end);
 		for (auto &task : tasks)
 			run_hash_task(std::move(task));
 	}
@@ -51,7 +54,7 @@ inline extent_map make_extents(std::vector<torrent_file_entry> const &files)
 struct engine_fixture {
 	explicit engine_fixture(engine_limits bounds = {}, std::uint32_t capacity_blocks = 1024,
 		hash_dispatcher *dispatcher = nullptr, std::uint64_t disk_bytes = 8 * 1024 * 1024,
-		std::uint64_t seed = 0)
+		std::uint64_t seed = 0, std::function<void()> on_wake = {})
 		: faults(std::make_shared<fault_plan>(seed)),
 		  disk(std::make_shared<fake_disk>("/fake/disk", disk_bytes, faults)),
 		  arena(std::move(block_arena::create(capacity_blocks, 4096)).value()),
@@ -64,7 +67,8 @@ struct engine_fixture {
 				  if (on_wait)
 					  on_wait();
 				  return target.wait_before_retry(std::chrono::milliseconds(0));
-			  })
+			  },
+			  std::move(on_wake))
 	{
 	}
 	~engine_fixture()
@@ -122,6 +126,12 @@ struct engine_fixture {
 		job->want_sha1 = true;
 		job->bypass_cache = bypass_cache;
 		return submit(std::move(job));
+	}
+	/// What is due now, until nothing is.
+	void catch_up()
+	{
+		for (engine.end_of_batch(); engine.next_deadline() && *engine.next_deadline() <= clock.now();)
+			engine.end_of_batch();
 	}
 	std::size_t control(job_kind kind, std::shared_ptr<storage> const &of, int piece = 0)
 	{

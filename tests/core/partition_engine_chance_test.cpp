@@ -130,6 +130,7 @@ private:
 			auto const at = static_cast<std::size_t>(piece) * piece_bytes;
 			auto const size = m_storage->pieces().piece_size(piece_index{piece});
 			auto const number = m_fixture.hash(m_storage, piece, true);
+			m_fixture.catch_up();
 			auto const want = sha1_of(std::span(m_payload).subspan(at, size));
 			bool const is_right = std::equal(m_payload.begin() + static_cast<std::ptrdiff_t>(at),
 				m_payload.begin() + static_cast<std::ptrdiff_t>(at + size),

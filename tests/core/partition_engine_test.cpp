@@ -350,6 +350,71 @@ TEST_CASE("a warm-up fills the share and pushes out neither what is wanted, nor 
 	CHECK(f.calls(device_call::read) == before);
 }
 
+TEST_CASE("on a device with a queue the misses of a batch are read together, each block once")
+{
+	engine_limits limits;
+	limits.prefetch_bytes = 0;
+	engine_fixture f(limits);
+	f.disk->set_queue_depth(8);
+	auto const s = plain(f);
+	f.done(f.control(job_kind::open, s));
+	std::vector<std::size_t> jobs;
+	for (int piece = 0; piece < 3; ++piece) {
+		jobs.push_back(f.read(s, piece, 0, block_bytes));
+		jobs.push_back(f.read(s, piece, block_bytes, block_bytes));
+	}
+	jobs.push_back(f.read(s, 0, 100, 200));
+	CHECK(f.calls(device_call::read) == 0);
+	f.engine.end_of_batch();
+	CHECK(f.calls(device_call::read) == 3); // two blocks each
+	for (int piece = 0; piece < 3; ++piece)
+		CHECK(f.bytes_read(jobs[2 * static_cast<std::size_t>(piece)]) ==
+			pristine(0x100000 + static_cast<std::uint64_t>(piece) * piece_bytes, block_bytes));
+	CHECK(f.bytes_read(jobs.back()) == pristine(0x100000 + 100, 200));
+	CHECK(f.stats.cache_misses == 6);
+	CHECK(f.stats.cache_hits == 1);
+	CHECK(f.stats.ahead_blocks == 0);
+	auto const hit = f.read(s, 2, 0, block_bytes);
+	f.done(hit); // at once
+	CHECK(f.stats.queue_depth == 0);
+}
+
+TEST_CASE("reads that wait for the rest of their batch come before what changes their pieces")
+{
+	engine_fixture f;
+	f.disk->set_queue_depth(8);
+	auto const s = plain(f);
+	f.done(f.control(job_kind::open, s));
+	auto const first = f.read(s, 0, 0, block_bytes);
+	auto const second = f.read(s, 1, 0, block_bytes);
+	f.write(s, 1, 0, a);
+	CHECK(f.bytes_read(second) == pristine(0x100000 + piece_bytes, block_bytes));
+	CHECK(f.bytes_read(first) == pristine(0x100000, block_bytes));
+}
+
+TEST_CASE("a bad spot in what a batch reads fails the reads that meet it, and no others")
+{
+	engine_limits limits;
+	limits.prefetch_bytes = 0;
+	engine_fixture f(limits);
+	f.disk->set_queue_depth(8);
+	auto const s = plain(f);
+	f.done(f.control(job_kind::open, s));
+	f.faults->at_call_of(device_call::read, 0, {});
+	f.faults->at_call_of(device_call::read, 3, {});
+	std::vector<std::size_t> jobs;
+	for (int piece = 0; piece < 3; ++piece)
+		jobs.push_back(f.read(s, piece, 0, block_bytes));
+	f.engine.end_of_batch();
+	int failures = 0;
+	for (auto const job : jobs) {
+		REQUIRE(f.sink.answer(job) != nullptr);
+		failures += f.sink.answer(job)->failure ? 1 : 0;
+	}
+	CHECK(failures == 1);
+	CHECK(f.calls(device_call::read) == 4); // the batch, and the failed one once more
+}
+
 TEST_CASE("a volatile read leaves nothing behind")
 {
 	engine_fixture f;
@@ -547,6 +612,7 @@ TEST_CASE("a hash that bypasses the cache writes first and then trusts the devic
 	auto const from_cache = f.hash(s, 0);
 	auto const from_device = f.hash(s, 0, true);
 	f.done(written);
+	f.catch_up();
 	auto expected = pristine(0x100000, piece_bytes);
 	std::memset(expected.data(), 0xaa, block_bytes);
 	CHECK(f.done(from_cache).sha1 == sha1_of(expected));
@@ -602,7 +668,9 @@ TEST_CASE("without a free block a piece is hashed through a buffer of the partit
 	auto expected = pristine(0x100000 + piece_bytes, piece_bytes);
 	std::memset(expected.data() + 2 * block_bytes, 0xaa, block_bytes);
 	CHECK(f.done(f.hash(s, 1)).sha1 == sha1_of(expected));
-	CHECK(f.done(f.hash(s, 1, true)).sha1 == sha1_of(expected));
+	auto const verified = f.hash(s, 1, true);
+	f.catch_up();
+	CHECK(f.done(verified).sha1 == sha1_of(expected));
 	CHECK(f.done(f.hash(s, 0)).sha1 == sha1_of(pristine(0x100000, piece_bytes)));
 	f.done(keep_cached);
 	CHECK(f.stats.queue_depth == 0);
@@ -643,6 +711,7 @@ TEST_CASE("what was read to be hashed is kept for the readers that follow, unles
 	scan->is_volatile = true;
 	auto const number = scan->number;
 	scanned.engine.process(std::move(scan));
+	scanned.catch_up();
 	CHECK(scanned.done(number).sha1 == sha1_of(pristine(0, 64 * 1024)));
 	CHECK(scanned.arena->used_blocks() == 0);
 }
@@ -796,7 +865,9 @@ TEST_CASE("a failed flush is final for every torrent that wrote to the device be
 	for (auto const &s : {one, other}) {
 		f.control(job_kind::discard, s);
 		s->clear_failure();
-		f.done(f.hash(s, 0, true));
+		auto const verified = f.hash(s, 0, true);
+		f.catch_up();
+		f.done(verified);
 		f.done(f.control(job_kind::sync, s));
 	}
 }

@@ -53,6 +53,9 @@ public:
 	/// it.
 	void set_queue_depth(std::size_t depth) { m_queue_depth = depth; }
 	std::size_t queue_depth() const { return m_queue_depth; }
+	/// What its geometry tells from then on. Not while others use it.
+	void set_rotational(bool is_rotational) { m_geometry.is_rotational = is_rotational; }
+	void set_direct(bool is_direct) { m_geometry.is_direct = is_direct; }
 	/// Handles open now.
 	std::uint32_t open_handles() const;
 
