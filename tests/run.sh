@@ -10,7 +10,8 @@ usage: tests/run.sh [STEP...] [-- CTEST-ARGUMENT...]
 Installs what is missing (Debian 12), builds and tests. Without a STEP: --release.
   --release  gcc, optimised; every test, end to end tests included
   --format   clang-format changes nothing
-  --core     core, wire and config alone, as on a machine without CAF, libtorrent and ZeroMQ
+  --core     core, wire and config alone, as on a machine without CAF, libtorrent and ZeroMQ; by clang 14 with the
+             flags of --clang, which need not compile them again
   --clang    clang 14: everything compiles; unit tests
   --asan     address and undefined behaviour sanitizers: unit tests
   --tsan     thread sanitizer: unit tests of the layers without CAF and ZeroMQ, whose libraries are not
@@ -51,6 +52,9 @@ build_and_test() {
 	if [[ $preset == tsan ]]; then
 		runner=("${fixed_addresses[@]}")
 		targets=(--target "${tsan_tests[@]}")
+	fi
+	if [[ $preset == asan ]]; then
+		targets=(--target unit_tests)
 	fi
 	cmake --preset "$preset" -DCMAKE_MESSAGE_LOG_LEVEL=WARNING &&
 		cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" &&
