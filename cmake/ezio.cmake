@@ -92,7 +92,7 @@ function(ezio_test_suite name)
 	target_link_libraries(${name} PRIVATE ezio_flags ${ARG_LINK} ezio_catch_main)
 	add_dependencies(unit_tests ${name})
 	add_test(NAME ${name} COMMAND ${name} --order rand --rng-seed time)
-	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
+	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300 PROCESSORS 2)
 endfunction()
 
 # Third-party libraries as imported targets of one name each. A machine without one of them still builds and

@@ -46,6 +46,7 @@ if setarch -R true 2>/dev/null; then
 fi
 
 # build_and_test PRESET CTEST-ARGUMENT...
+# More tests at a time than processors, since most of them wait; a suite that computes counts as two.
 build_and_test() {
 	local preset=$1 runner=() targets=()
 	shift
@@ -58,7 +59,7 @@ build_and_test() {
 	fi
 	cmake --preset "$preset" -DCMAKE_MESSAGE_LOG_LEVEL=WARNING &&
 		cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" &&
-		"${runner[@]}" ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+		"${runner[@]}" ctest --test-dir "build/$preset" -j $((2 * jobs)) --output-on-failure --no-tests=error \
 			"$@" "${ctest_arguments[@]}"
 }
 

@@ -4,7 +4,9 @@ Everything a Lab creates is gone after close(), whatever happened: processes by 
 conditions, with a deadline.
 """
 import contextlib
+import errno
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -56,10 +58,48 @@ def sh(*command, **keywords):
     return done.stdout
 
 
+class Ports:
+    """TCP ports that belong to this process until it ends: below those that the kernel gives to connections, and in a range that no
+    other process of these tests has. Else a port could be gone before a daemon listens there, or while it restarts."""
+
+    EACH, LOWEST = 100, 10000
+
+    def __init__(self):
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            end = max(int(file.read().split()[0]), 32768)
+        count = (end - self.LOWEST) // self.EACH
+        for attempt in range(count):
+            number = (os.getpid() + attempt) % count
+            # The name of an abstract socket is taken as long as the process lives, however it ends.
+            self.claim = socket.socket(socket.AF_UNIX)
+            try:
+                self.claim.bind(f"\0ezio-test-ports-{number}")
+            except OSError as failure:
+                self.claim.close()
+                if failure.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            first = self.LOWEST + number * self.EACH
+            self.numbers = itertools.cycle(range(first, first + self.EACH))
+            return
+        raise AssertionError(f"no range of ports is free of {count}")
+
+    def next(self):
+        for number in itertools.islice(self.numbers, self.EACH):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", number))
+                return number
+        raise AssertionError("no port is free")
+
+
+PORTS = None
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that this process has not been given before, as long as there are such."""
+    global PORTS
+    PORTS = PORTS or Ports()
+    return PORTS.next()
 
 
 class Failed(Exception):
@@ -249,14 +289,24 @@ class Lab(contextlib.AbstractContextManager):
         return path
 
     def loop(self, image, *options):
-        """A loop device over an image file."""
+        """A loop device over an image file. A skip if there is none, but not for want of those that others give back."""
         need_root()
-        done = subprocess.run(["losetup", "--find", "--show", *options, image], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise unittest.SkipTest(f"no loop device: {done.stderr.strip()}")
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            done = subprocess.run(["losetup", "--find", "--show", *options, image], capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                break
+            if time.monotonic() > deadline or not self.others_have_loops():
+                raise unittest.SkipTest(f"no loop device: {done.stderr.strip()}")
+            time.sleep(0.1)
         device = done.stdout.strip()
         self.undo.callback(sh, "losetup", "-d", device)
         return pathlib.Path(device)
+
+    def others_have_loops(self):
+        """Whether other tests have loop devices, which they give back."""
+        files = sh("losetup", "--list", "--noheadings", "--output", "BACK-FILE").splitlines()
+        return any("/ezio-" in file and f"{self.folder}/" not in file for file in files)
 
     def nbd(self, name, size_bytes, *filters):
         """A file that is served by nbdkit from memory, through nbdkit filters and their parameters ("--filter=rate",
