@@ -24,7 +24,7 @@ class LiveTuning(unittest.TestCase):
             image = laboratory.image("image", SIZE)
             seeder = laboratory.daemon("seeder")
             seeder.add(torrent, source, "--seed")
-            target = laboratory.daemon("target", {"session": {"download-limit": "5MiB/s"}})
+            target = laboratory.daemon("target", {"session": {"download-limit": "1MiB/s"}})
             target.add(torrent, image, "--peer", seeder.peer)
             for size in (2048, 64, 300, 64):
                 target.wait_for(lambda row: row["state"] == "downloading" and row["down_rate"] > 0, "data flows")
@@ -47,7 +47,7 @@ class LiveTuning(unittest.TestCase):
             image = laboratory.image("image", SIZE)
             seeder = laboratory.daemon("seeder")
             seeder.add(torrent, source, "--seed")
-            target = laboratory.daemon("target", {"session": {"download-limit": "5MiB/s"}})
+            target = laboratory.daemon("target", {"session": {"download-limit": "1MiB/s"}})
             target.add(torrent, image, "--peer", seeder.peer)
             written = 0
             for count in (1, 4, 2, 16, 1, 3):
@@ -109,7 +109,7 @@ class Status(unittest.TestCase):
     def test_sort_and_filter_during_a_transfer(self):
         with Lab() as laboratory:
             seeder = laboratory.daemon("seeder")
-            target = laboratory.daemon("target", {"session": {"download-limit": "6MiB/s"}})
+            target = laboratory.daemon("target", {"session": {"download-limit": "2MiB/s"}})
             names = []
             for name in ("slow", "fast", "idle"):
                 source = laboratory.random_image(name, 24 * MIB)

@@ -12,7 +12,7 @@ from lab import MIB, Failed, Lab, need, need_root, sh, wait_until
 SIZE = 48 * MIB
 
 
-def swarm(laboratory, size=SIZE, limit="16MiB/s", seeder_settings=None):
+def swarm(laboratory, size=SIZE, limit="4MiB/s", seeder_settings=None):
     """A seeder of a random image, and a target daemon that is slow enough to be caught in mid-transfer."""
     source = laboratory.random_image("source", size)
     torrent = laboratory.torrent(source, None, "--fs", "raw")
@@ -317,6 +317,7 @@ class Interruptions(unittest.TestCase):
             target.wait_for(lambda row: row["peers"] == 0, "the seeder is gone")
             self.assertNotEqual(target.torrent()["state"], "error")
             seeder.start()
+            target.ctl("set", "download-limit", "0")
             target.wait_synced()
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)

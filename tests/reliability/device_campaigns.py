@@ -283,13 +283,14 @@ def vanish(ctx, only):
     with Swarm(SIZE) as swarm, Swarm(SIZE) as other:
         for rng in ctx.each_run(only):
             with ctx.guarded("not completed"), Lab() as laboratory:
-                swarm.limit("6MiB/s")
+                # Slow enough for the loss to come first on a machine that is busy with other things.
+                swarm.limit("2MiB/s")
                 other.limit("4MiB/s")
                 disk = FaultyDisk(laboratory, "disk", SIZE, rng.random())
-                daemon = target_of(laboratory, swarm, disk.device, MANY_WRITES)
-                bad = daemon.torrent()["info_hash"]
                 image = laboratory.image("other", SIZE)
-                good = daemon.add(other.torrent, image, "--peer", other.seeder.peer)
+                daemon = target_of(laboratory, other, image, MANY_WRITES)
+                good = daemon.torrent()["info_hash"]
+                bad = daemon.add(swarm.torrent, disk.device, "--peer", swarm.seeder.peer)
                 time.sleep(rng.uniform(0, 0.7))
                 for kind in ("read", "write", "flush"):
                     disk.always_fail(kind)
