@@ -14,7 +14,7 @@ class Restart(unittest.TestCase):
         self.source = self.lab.random_image("source", SIZE)
         self.torrent = self.lab.torrent(self.source, None, "--fs", "raw", "--piece-size", "256K")
         # Slow enough to be stopped in the middle, whatever else the machine does.
-        self.seeder = self.lab.daemon("seeder", {"session": {"upload-limit": 12 * 1024}})
+        self.seeder = self.lab.daemon("seeder", {"session": {"upload-limit": 6 * 1024}})
         self.seeder.add(self.torrent, self.source, "--seed")
         self.image = self.lab.image("image", SIZE)
 
@@ -25,6 +25,7 @@ class Restart(unittest.TestCase):
         target = self.target(**disk)
         target.add(self.torrent, self.image, "--peer", self.seeder.peer)
         target.wait_for(lambda row: row["done_bytes"] >= SIZE // 2, "half of it has come")
+        self.seeder.ctl("set", "upload-limit", 2 * 1024)
         return target
 
     def finish(self, target):
