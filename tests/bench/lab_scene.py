@@ -18,12 +18,13 @@ class Fate:
     rate_mbit: float = None
     is_done: bool = False
 
-    # "corrupt" is a node that serves wrong bytes; "source-gone" ends the source (node 0) once the others have all pieces.
-    KINDS = ("slow", "slow-disk", "late", "kill", "restart", "hang", "corrupt", "source-gone")
+    # "corrupt" is a node that serves wrong bytes; "source-gone" ends the source (node 0) once the others have all pieces; the target
+    # of a "failing-disk" answers every write with EIO from a moment on.
+    KINDS = ("slow", "slow-disk", "failing-disk", "late", "kill", "restart", "hang", "corrupt", "source-gone")
 
     @property
     def is_to_finish(self):
-        return self.kind not in ("kill", "hang", "corrupt")
+        return self.kind not in ("kill", "hang", "corrupt", "failing-disk")
 
     def is_due(self, seconds, progress, has_full_copy):
         if self.is_done or self.kind in ("slow", "slow-disk", "corrupt"):
@@ -33,6 +34,26 @@ class Fate:
         if self.after_s is not None:
             return seconds >= self.after_s
         return progress() >= self.share
+
+
+TOPOLOGIES = ("mesh", "chain", "tree")
+
+
+def parents(topology, index, nodes):
+    """From whom node `index` of 1 to `nodes` is to have its bytes; 0 is the source. "tree" is two binary trees of all nodes, of which the
+    second has them in the opposite order, so that who passes on in one of them only receives in the other."""
+    if topology == "mesh":
+        return [0]
+    if topology == "chain":
+        return [index - 1]
+    above = (nodes + 1 - index) // 2
+    return sorted({index // 2, nodes + 1 - above if above else 0})
+
+
+def told_of(topology, index, nodes):
+    """Whom a node is told of: of its parents and those that it is a parent of those that begin before it, so that they are there."""
+    children = [other for other in range(1, index) if index in parents(topology, other, nodes)]
+    return sorted({parent for parent in parents(topology, index, nodes) if parent < index}.union(children))
 
 
 class Scene:
@@ -54,9 +75,16 @@ class Scene:
             size = self.source.stat().st_size
             if fate and fate.kind == "slow-disk":
                 self.places[index] = self.lab.nbd(f"slow{index}", size, "--filter=rate", f"rate={int(fate.rate_mbit * 1000)}K")
+            elif fate and fate.kind == "failing-disk":
+                self.places[index] = self.lab.nbd(f"failing{index}", size, "--filter=error", "error-pwrite=EIO",
+                                                  "error-pwrite-rate=100%", f"error-file={self.switch(index)}")
             else:
                 self.places[index] = self.lab.image(f"node{index}.img", size)
         return self.places[index]
+
+    def switch(self, index):
+        """The file whose being there makes the writes of a failing disk fail."""
+        return self.lab.folder / f"fail{index}"
 
     def spoiled(self):
         """A copy of the image with one byte wrong in each eighth piece."""

@@ -12,6 +12,8 @@ import ctypes
 import json
 import os
 import subprocess
+import threading
+import time
 
 PORT_QUEUE_BYTES = 256 << 10
 PACKET_BYTES, PACKET_WIRE_BYTES = 1514, 1538
@@ -21,6 +23,9 @@ SMALL_BYTES = 128
 PAYLOAD_SHARE = 0.949
 CONGESTION = "cubic"
 CLONE_NEWNET = 0x40000000
+WATCH_S = 0.1
+# A link that carries less than this share of its rate is idle.
+IDLE_SHARE = 0.1
 
 
 class LabMeter:
@@ -187,6 +192,63 @@ class Links(contextlib.AbstractContextManager):
     def describe(self):
         return (f"{self.count} namespaces on a bridge, {self.mbit} Mbit/s each way, {self.leaf} at the node, FIFO of "
                 f"{PORT_QUEUE_BYTES >> 10} KiB at the port, {CONGESTION}")
+
+
+class LinkWatch:
+    """Counts, some times a second, what each machine has sent and received: the bridge's ports tell it, all in one file, to a thread that
+    lives where the bridge is."""
+
+    def __init__(self, links):
+        self.links = links
+        self.samples = []  # (time, {index: (bytes sent, bytes received)})
+        self.failure = None
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def watch(self):
+        try:
+            with within_namespace(self.links.hub), open("/proc/thread-self/net/dev", encoding="ascii") as file:
+                while not self.stop.wait(WATCH_S):
+                    file.seek(0)
+                    self.samples.append((time.time(), self.parse(file.read())))
+        except OSError as failure:
+            self.failure = failure
+
+    @staticmethod
+    def parse(text):
+        counts = {}
+        for line in text.splitlines():
+            name, colon, numbers = line.partition(":")
+            name = name.strip()
+            if colon and name[:1] == "p" and name[1:].isdigit():
+                fields = numbers.split()
+                # What comes in at a port is what its machine has sent.
+                counts[int(name[1:])] = int(fields[0]), int(fields[8])
+        return counts
+
+    def close(self):
+        self.stop.set()
+        self.thread.join()
+        if self.failure:
+            raise self.failure
+
+    def idle(self, index, direction, since, until):
+        """The share of the time between two moments in which a machine's link, "up" or "down", carried next to nothing."""
+        return idle_share(self.samples, index, direction == "down", since, until, self.links.rate(index) * 1e6 / 8)
+
+
+def idle_share(samples, index, column, since, until, bytes_a_second):
+    """Of samples (time, {index: (bytes, bytes)}); None if they do not reach into that time."""
+    idle = total = 0.0
+    for (begin, before), (end, after) in zip(samples, samples[1:]):
+        length = min(end, until) - max(begin, since)
+        if length <= 0:
+            continue
+        total += length
+        if after[index][column] - before[index][column] < IDLE_SHARE * bytes_a_second * (end - begin):
+            idle += length
+    return idle / total if total else None
 
 
 def ideal_seconds(size_bytes, mbit):

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from lab import wait_until
-from netns import LabMeter, run_within, within
+from netns import LabMeter, LinkWatch, run_within, within
 
 TRACKER_PORT = 6969
 TRACKER_USER = "nobody"
@@ -70,6 +70,8 @@ class OtherTool:
         self.prepare()
         meter = LabMeter()
         sent = self.links.meter(0)[0]
+        link_watch = LinkWatch(self.links)
+        self.lab.undo.callback(link_watch.close)
         self.t0 = time.time()
         self.go()
         ended = {}
@@ -79,6 +81,9 @@ class OtherTool:
                 if when:
                     ended[index] = when
             time.sleep(0.02)
+        self.t1 = time.time()
+        link_watch.close()
+        self.link_watch = link_watch
         self.ended, self.cpu_busy = ended, meter.share()
         self.source_sent = self.links.meter(0)[0] - sent
         return self
@@ -88,7 +93,10 @@ class OtherTool:
         # What left the wire, headers included; the payload by itself is not known here.
         images = self.source_sent * 1448 / 1514 / self.scene.payload_bytes
         return {"tool": self.name, "times": times, "others": times, "missing": self.links.count - 1 - len(times), "source_images": images,
-                "duplicate_mib": None, "cpu_busy": self.cpu_busy, "events": [], "nodes": []}
+                "duplicate_mib": None, "cpu_busy": self.cpu_busy, "events": [], "nodes": [],
+                "source_up_idle": self.link_watch.idle(0, "up", self.t0, self.t1),
+                "down_idle": [self.link_watch.idle(index, "down", self.t0, self.ended.get(index, self.t1))
+                              for index in range(1, self.links.count)]}
 
     def close(self):
         for process in self.processes.values():

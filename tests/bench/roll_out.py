@@ -9,7 +9,8 @@ import time
 import zmq
 from figures import MIB, cpu_seconds
 from lab import BIN, Daemon, wait_until
-from netns import LabMeter, within
+from lab_scene import told_of
+from netns import LabMeter, LinkWatch, within
 from piece_watch import PieceWatch
 
 PORT = 6881
@@ -30,7 +31,8 @@ class Machine(Daemon):
             ours[table] = ours.get(table, {}) | keys
         super().__init__(lab, f"n{index}", ours)
         self.peer_text = f"{self.address}:{PORT}"
-        self.began = self.first_byte = self.ended = None
+        self.began = self.first_byte = self.ended = self.failed = self.stopped = None
+        self.is_added = False
         self.last = {}
         self.timeline = []
         self.requests = self.events = None
@@ -63,12 +65,15 @@ class Machine(Daemon):
 
 
 class RollOut:
-    """plan: {index: Fate}. What is planned for a node happens when the median of all nodes has reached a share, or at a time."""
+    """plan: {index: Fate}. What is planned for a node happens when the median of all nodes has reached a share, or at a time.
+    topology: "mesh", or who knows whom as told_of() says, with nothing that would tell a node of others."""
 
-    def __init__(self, lab, links, scene, plan, settings=None):
-        self.lab, self.links, self.scene, self.plan = lab, links, scene, plan
+    def __init__(self, lab, links, scene, plan, settings=None, topology="mesh"):
+        self.lab, self.links, self.scene, self.plan, self.topology = lab, links, scene, plan, topology
         settings = settings or {}
         base = {"disk": {"cache-size": 64}}
+        if topology != "mesh":
+            base["session"] = {"pex": False, "lsd": False}
         for table, keys in settings.items():
             base[table] = base.get(table, {}) | keys
         self.machines = [Machine(lab, links, index, base) for index in range(links.count)]
@@ -100,13 +105,21 @@ class RollOut:
                 machine.add(self.scene.torrent, self.scene.spoiled(), "--seed", "--peer", self.source.peer_text)
         machine_meter = LabMeter()
         wires = [self.links.meter(machine.index) for machine in self.machines]
+        link_watch = LinkWatch(self.links)
+        self.lab.undo.callback(link_watch.close)
         cpu_before = sum(cpu_seconds(machine.process.pid) for machine in self.machines)
         self.t0 = time.time()
         for machine in self.nodes:
             fate = self.fate(machine)
             if not fate or fate.kind not in ("late", "corrupt"):
                 self.begin(machine)
+                # Where the next one knows few, they should be there when it connects.
+                while self.topology != "mesh" and not machine.is_added:
+                    self.hear(0.1)
         self.follow(deadline_s)
+        self.t1 = time.time()
+        link_watch.close()
+        self.link_watch = link_watch
         self.ask_once_more()
         self.cpu_busy = machine_meter.share()
         self.daemon_cpu_s = sum(cpu_seconds(machine.process.pid) for machine in self.machines if machine.is_running()) - cpu_before
@@ -120,8 +133,9 @@ class RollOut:
     def begin(self, machine):
         machine.began = time.time()
         torrent = base64.b64encode(self.scene.torrent.read_bytes()).decode()
+        peers = [self.machines[index].peer_text for index in told_of(self.topology, machine.index, len(self.nodes))]
         machine.send("add", torrent_base64=torrent, target=str(self.scene.place(machine.index, self.fate(machine))), seed=False,
-                     sequential=False, paused=False, check=False, peers=[self.source.peer_text], trackers=self.scene.trackers)
+                     sequential=False, paused=False, check=False, peers=peers, trackers=self.scene.trackers)
 
     # -- while it runs
 
@@ -158,8 +172,12 @@ class RollOut:
         """Nodes that have to end with all bytes."""
         return [machine for machine in self.nodes if not self.fate(machine) or self.fate(machine).is_to_finish]
 
+    def failing(self):
+        """Nodes that have to end in state "error"."""
+        return [machine for machine in self.nodes if self.fate(machine) and self.fate(machine).kind == "failing-disk"]
+
     def is_over(self):
-        return all(machine.ended for machine in self.expected())
+        return all(machine.ended for machine in self.expected()) and all(machine.failed or machine.ended for machine in self.failing())
 
     def hear(self, seconds):
         poller = zmq.Poller()
@@ -184,10 +202,14 @@ class RollOut:
     def on_event(self, machine, event):
         if event["new"] in DONE_STATES and machine.ended is None and machine.began is not None:
             machine.ended = event["unix_ms"] / 1000
+        if event["new"] == "error" and machine.failed is None:
+            machine.failed = event["unix_ms"] / 1000
+            self.events.append([round(machine.failed - self.t0, 2), f"error at {machine.name}"])
 
     def on_reply(self, machine, reply):
         if not reply["ok"]:
             raise AssertionError(f"{machine.name}: {reply['id']}: {reply['error']['text']}")
+        machine.is_added |= reply["id"] == "add"
         if reply["id"] != "status" or not reply["result"]["torrents"]:
             return
         row = machine.last = reply["result"]["torrents"][0]
@@ -211,9 +233,12 @@ class RollOut:
             self.events.append([round(now, 2), f"{fate.kind} {machine.name}"])
             if fate.kind == "late":
                 self.begin(machine)
-            elif fate.kind in ("kill", "restart"):
+            elif fate.kind == "failing-disk":
+                self.scene.switch(index).touch()
+            elif fate.kind in ("kill", "restart", "source-gone"):
                 machine.disconnect()
                 machine.kill()
+                machine.stopped = time.time()
                 if fate.kind == "restart":
                     machine.spawn()
                     self.await_answer(machine)
@@ -231,6 +256,23 @@ class RollOut:
 
     # -- afterwards
 
+    def faults(self):
+        """What went otherwise than the plan says, besides nodes that never ended and wrong bytes."""
+        wrong = [f"{machine.name}: " + ("ended before its disk failed" if machine.ended else "its disk failed, and it did not say so")
+                 for machine in self.failing() if not machine.failed]
+        return wrong + [f"{machine.name}: state error" for machine in self.expected() if machine.failed]
+
+    def last_end(self):
+        """When the last node that had to was done."""
+        ends = [machine.ended for machine in self.expected()]
+        return max(ends) if all(ends) else self.t1
+
+    def down_idle(self, machine):
+        """Of the time between a node's start and its end."""
+        if machine.began is None:
+            return None
+        return self.link_watch.idle(machine.index, "down", machine.began, machine.ended or self.t1)
+
     def outcome(self):
         size = self.scene.payload_bytes
         times = sorted(machine.ended - self.t0 for machine in self.expected() if machine.ended)
@@ -247,10 +289,13 @@ class RollOut:
                 "duplicate": max(0, machine.last.get("downloaded_bytes", 0) - size) if machine.ended else None,
                 "peers": machine.last.get("peers", 0), "hash_failures": machine.last.get("hash_failures", 0),
                 "wire_sent": self.wires[machine.index][0], "wire_received": self.wires[machine.index][1],
-                "dropped": self.links.dropped(machine.index), "timeline": machine.timeline})
-        return {"tool": "eziod", "times": times, "others": others, "missing": len(self.expected()) - len(times), "source_images": source_up / size,
-                "duplicate_mib": sum(row["duplicate"] or 0 for row in rows) / MIB, "cpu_busy": self.cpu_busy, "daemon_cpu_s": self.daemon_cpu_s, "events": self.events,
-                "nodes": rows, "source_timeline": self.source.timeline}
+                "down_idle": self.down_idle(machine), "dropped": self.links.dropped(machine.index), "timeline": machine.timeline})
+        return {"tool": "eziod" if self.topology == "mesh" else f"eziod {self.topology}", "times": times, "others": others,
+                "missing": len(self.expected()) - len(times), "source_images": source_up / size,
+                "source_up_idle": self.link_watch.idle(0, "up", self.t0, self.source.stopped or self.last_end()),
+                "down_idle": [row["down_idle"] for row in rows],
+                "duplicate_mib": sum(row["duplicate"] or 0 for row in rows) / MIB, "cpu_busy": self.cpu_busy,
+                "daemon_cpu_s": self.daemon_cpu_s, "events": self.events, "nodes": rows, "source_timeline": self.source.timeline}
 
     def close(self):
         for machine in self.machines:
