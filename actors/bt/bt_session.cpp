@@ -1,10 +1,9 @@
 #include "actors/bt/bt_session.hpp"
 
-#include "actors/bt/audience_plugin.hpp"
 #include "actors/bt/bt_convert.hpp"
 #include "actors/bt/piece_check.hpp"
 #include "actors/bt/session_settings.hpp"
-#include "actors/bt/swarm_plugin.hpp"
+#include "actors/bt/swarm_torrent.hpp"
 #include "actors/bt/torrent_file.hpp"
 #include "actors/core/target_rules.hpp"
 
@@ -520,16 +519,15 @@ result<added_torrent> bt_session::add(add_request const &request)
 	params.max_uploads = request.uploads_max;
 	params.max_connections = request.connections_max;
 	params.extensions.emplace_back(&lt::create_smart_ban_plugin);
-	params.extensions.emplace_back([audience = added.target_storage->audience()](lt::torrent_handle const &,
-									   lt::client_data_t) { return make_audience_plugin(audience); });
 	if (m_defaults.has_pex)
 		params.extensions.emplace_back(&lt::create_ut_pex_plugin);
 	swarm_role role;
 	role.pieces = params.ti->num_pieces();
 	role.is_source = request.is_seed;
 	role.tells_peers = m_defaults.has_pex && !params.ti->priv();
+	role.audience = added.target_storage->audience();
 	params.extensions.emplace_back([role](lt::torrent_handle const &torrent, lt::client_data_t) {
-		return make_swarm_plugin(torrent, role);
+		return std::make_shared<swarm_torrent>(torrent, role);
 	});
 
 	auto const save_path = params.save_path;

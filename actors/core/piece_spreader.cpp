@@ -15,24 +15,27 @@ piece_spreader::piece_spreader(std::int32_t pieces, std::int32_t first)
 void piece_spreader::join(peer_id peer, bool is_directed)
 {
 	auto &state = m_peers[peer];
+	m_directed -= takes_part(state) ? 1 : 0;
 	state.is_directed = is_directed;
-	if (state.had.empty())
-		state.had.resize(m_pieces.size(), false);
+	m_directed += takes_part(state) ? 1 : 0;
 }
 
-void piece_spreader::leave(peer_id peer)
+void piece_spreader::leave(peer_id peer, piece_set const &had)
 {
 	auto const found = m_peers.find(peer);
 	if (found == m_peers.end())
 		return;
 	auto state = std::move(found->second);
 	m_peers.erase(found);
-	for (auto &held : state.in_hand)
+	m_directed -= takes_part(state) ? 1 : 0;
+	for (auto &held : state.in_hand) {
 		make_late(state, held);
+		--at(held.piece).hands;
+	}
 	if (state.is_source)
 		return;
-	for (std::size_t i = 0; i < state.had.size(); ++i) {
-		if (!state.had[i] || --m_pieces[i].holders != 0)
+	for (std::size_t i = 0; i < m_pieces.size(); ++i) {
+		if (!had.contains(piece_index(static_cast<std::int32_t>(i))) || --m_pieces[i].holders != 0)
 			continue;
 		--m_out;
 		wait_again(piece_index(static_cast<std::int32_t>(i)));
@@ -42,12 +45,8 @@ void piece_spreader::leave(peer_id peer)
 void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 {
 	auto *const state = find(peer);
-	if (state == nullptr || !is_valid(piece) || state->is_source)
+	if (state == nullptr || state->is_source)
 		return;
-	auto const index = static_cast<std::size_t>(to_int(piece));
-	if (state->had[index])
-		return;
-	state->had[index] = true;
 	++state->pieces_had;
 	auto const held = std::find_if(state->in_hand.begin(), state->in_hand.end(),
 		[piece](given const &one) { return one.piece == piece; });
@@ -59,17 +58,13 @@ void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 		came_out(piece);
 }
 
-void piece_spreader::has_all(peer_id peer, monotonic_time now)
+void piece_spreader::is_source(peer_id peer)
 {
 	auto *const state = find(peer);
 	if (state == nullptr)
 		return;
-	if (state->pieces_had == 0) {
-		state->is_source = true;
-		return;
-	}
-	for (std::size_t i = 0; i < m_pieces.size(); ++i)
-		has(peer, piece_index(static_cast<std::int32_t>(i)), now);
+	m_directed -= takes_part(*state) ? 1 : 0;
+	state->is_source = true;
 }
 
 void piece_spreader::asked(peer_id peer, piece_index piece, monotonic_time now)
@@ -108,14 +103,10 @@ void piece_spreader::tick()
 std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 {
 	std::vector<gift> gifts;
-	if (m_is_done)
-		return gifts;
-	auto const directed = static_cast<std::size_t>(std::count_if(m_peers.begin(), m_peers.end(),
-		[](auto const &entry) { return entry.second.is_directed && !entry.second.is_source; }));
-	if (directed == 0)
+	if (m_is_done || m_directed == 0)
 		return gifts;
 	auto const wanted = in_flight_wanted();
-	auto const in_hand_max = wanted / directed + 1;
+	auto const in_hand_max = wanted / m_directed + 1;
 	while (m_in_flight < wanted) {
 		piece_index piece{};
 		bool const is_waiting = next_waiting(piece);
@@ -154,6 +145,7 @@ void piece_spreader::hand_out(peer_state &peer, piece_index piece, monotonic_tim
 	++peer.on_time;
 	++peer.given_ever;
 	++at(piece).givens;
+	++at(piece).hands;
 	++m_in_flight;
 }
 
@@ -175,8 +167,8 @@ void piece_spreader::came_out(piece_index piece)
 	if (m_out == m_pieces.size())
 		m_is_done = true;
 	// Whom it was also given to gets it from anyone now, and does not hold the uplink's place any more.
-	for (auto &[id, peer] : m_peers)
-		take_back(peer, piece);
+	for (auto entry = m_peers.begin(); entry != m_peers.end() && at(piece).hands > 0; ++entry)
+		take_back(entry->second, piece);
 }
 
 void piece_spreader::take_back(peer_state &peer, piece_index piece)
@@ -184,6 +176,7 @@ void piece_spreader::take_back(peer_state &peer, piece_index piece)
 	std::erase_if(peer.in_hand, [&](given const &held) {
 		if (held.piece != piece)
 			return false;
+		--at(piece).hands;
 		if (!held.is_late) {
 			--peer.on_time;
 			--m_in_flight;
@@ -255,7 +248,7 @@ std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_sp
 	for (auto entry = m_peers.begin(); entry != m_peers.end(); ++entry) {
 		auto const &peer = entry->second;
 		bool const lags = peer.on_time != peer.in_hand.size();
-		if (!peer.is_directed || peer.is_source || peer.on_time >= (lags ? 1 : in_hand_max) ||
+		if (!takes_part(peer) || peer.on_time >= (lags ? 1 : in_hand_max) ||
 			peer.pieces_had == m_pieces.size())
 			continue;
 		if (std::any_of(peer.in_hand.begin(), peer.in_hand.end(),

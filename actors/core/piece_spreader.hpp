@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/piece_set.hpp"
 #include "actors/core/units.hpp"
 
 #include <chrono>
@@ -48,11 +49,12 @@ public:
 
 	/// A peer takes part. One that is not directed sees all pieces anyway; what it has and asks for counts.
 	void join(peer_id peer, bool is_directed);
-	void leave(peer_id peer);
-	/// The peer has a piece; indices out of range are ignored, as peers can send any.
+	/// had: the pieces that has() was told of.
+	void leave(peer_id peer, piece_set const &had);
+	/// The peer has a piece; once for each peer and piece.
 	void has(peer_id peer, piece_index piece, monotonic_time now);
-	/// The peer has all pieces. One that never had fewer is another source: its pieces are not out.
-	void has_all(peer_id peer, monotonic_time now);
+	/// The peer has all pieces and never had fewer: another source, whose pieces are not out.
+	void is_source(peer_id peer);
 	/// The peer asked for a block of a piece.
 	void asked(peer_id peer, piece_index piece, monotonic_time now);
 	/// Payload was sent to the peer.
@@ -72,6 +74,7 @@ private:
 	struct piece_state {
 		std::uint32_t holders = 0; ///< peers that have it, sources apart
 		std::uint32_t givens = 0;  ///< peers that it is on its way to and that are not late
+		std::uint32_t hands = 0;   ///< peers that it is on its way to, late or not
 		bool is_queued = false;    ///< in m_again
 	};
 	struct given {
@@ -84,7 +87,6 @@ private:
 		bool is_directed = false;
 		bool is_source = false;
 		std::size_t pieces_had = 0;
-		std::vector<bool> had;
 		std::vector<given> in_hand;
 		std::size_t on_time = 0; ///< of those in hand, how many are not late
 		std::uint64_t given_ever = 0;
@@ -92,6 +94,8 @@ private:
 	};
 
 	peer_state *find(peer_id peer);
+	/// Can it be given pieces?
+	static bool takes_part(peer_state const &peer) { return peer.is_directed && !peer.is_source; }
 	bool is_valid(piece_index piece) const;
 	piece_state &at(piece_index piece) { return m_pieces[static_cast<std::size_t>(to_int(piece))]; }
 	void hand_out(peer_state &peer, piece_index piece, monotonic_time now);
@@ -117,6 +121,7 @@ private:
 	std::size_t m_window = in_flight_min;
 	std::size_t m_rate = 0; ///< pieces that came out in the last second
 	std::size_t m_in_flight = 0;
+	std::size_t m_directed = 0; ///< peers that take part
 	bool m_is_done = false;
 };
 

@@ -18,10 +18,40 @@ using gift = piece_spreader::gift;
 constexpr monotonic_time now{std::chrono::hours(1)};
 constexpr auto later = now + std::chrono::seconds(1);
 
+/// A spreader, and what its peers have.
+struct source : piece_spreader {
+	source(std::int32_t pieces, std::int32_t first) : piece_spreader(pieces, first), count(pieces) {}
+
+	void join(std::uint64_t peer, bool is_directed)
+	{
+		piece_spreader::join(peer, is_directed);
+		had.try_emplace(peer, count);
+	}
+	void leave(std::uint64_t peer)
+	{
+		auto const gone = had.extract(peer);
+		piece_spreader::leave(peer, gone ? gone.mapped() : piece_set(count));
+	}
+	void has(std::uint64_t peer, piece_index piece, monotonic_time when)
+	{
+		auto const found = had.find(peer);
+		if (found != had.end() && found->second.insert(piece))
+			piece_spreader::has(peer, piece, when);
+	}
+	void has_all(std::uint64_t peer, monotonic_time when)
+	{
+		for (std::int32_t i = 0; i < count; ++i)
+			has(peer, piece_index(i), when);
+	}
+
+	std::int32_t count;
+	std::map<std::uint64_t, piece_set> had;
+};
+
 /// All directed peers from 1 to count.
-piece_spreader with_peers(std::int32_t pieces, std::uint64_t count, std::int32_t first = 0)
+source with_peers(std::int32_t pieces, std::uint64_t count, std::int32_t first = 0)
 {
-	piece_spreader spreader(pieces, first);
+	source spreader(pieces, first);
 	for (std::uint64_t peer = 1; peer <= count; ++peer)
 		spreader.join(peer, true);
 	return spreader;
@@ -222,7 +252,7 @@ TEST_CASE("when nothing waits any more, what is on its way to one goes to anothe
 
 TEST_CASE("a peer that sees everything is given nothing, and what it asks for is left to it")
 {
-	piece_spreader spreader(100, 0);
+	source spreader(100, 0);
 	spreader.join(1, false);
 	CHECK(spreader.plan(now).empty());
 	spreader.asked(1, piece_index(0), now);
@@ -237,27 +267,27 @@ TEST_CASE("a peer that sees everything is given nothing, and what it asks for is
 TEST_CASE("another source is no holder, and a node that becomes complete is")
 {
 	auto spreader = with_peers(10, 2);
+	spreader.is_source(1);
 	spreader.has_all(1, later);
 	CHECK(spreader.out_count() == 0);
+	for (auto const &one : spreader.plan(now))
+		CHECK(one.peer == 2);
 	spreader.has(2, piece_index(3), later);
 	CHECK(spreader.out_count() == 1);
 	spreader.has_all(2, later);
 	CHECK(spreader.is_done());
 }
 
-TEST_CASE("what peers send out of range, twice, or after they left is ignored")
+TEST_CASE("what peers ask for out of range, or do after they left, is ignored")
 {
 	auto spreader = with_peers(10, 1);
-	spreader.has(1, piece_index(10), later);
-	spreader.has(1, piece_index(-1), later);
 	spreader.asked(1, piece_index(1 << 30), now);
-	spreader.has(1, piece_index(3), later);
 	spreader.has(1, piece_index(3), later);
 	CHECK(spreader.out_count() == 1);
 	spreader.leave(1);
 	spreader.leave(1);
-	spreader.has(1, piece_index(4), later);
-	spreader.has_all(7, later);
+	spreader.piece_spreader::has(1, piece_index(4), later);
+	spreader.is_source(7);
 	spreader.sent(7);
 	CHECK(spreader.out_count() == 0);
 	CHECK(piece_spreader(0, 0).is_done());
@@ -270,7 +300,7 @@ TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what
 	std::mt19937 random(seed);
 	for (int round = 0; round < 50; ++round) {
 		auto const pieces = static_cast<std::int32_t>(1 + random() % 200);
-		piece_spreader spreader(pieces, static_cast<std::int32_t>(random() % 200));
+		source spreader(pieces, static_cast<std::int32_t>(random() % 200));
 		spreader.join(1, true);
 		std::set<std::int32_t> shown;
 		std::uint64_t last = 1;
