@@ -35,7 +35,13 @@ void piece_spreader::leave(peer_id peer, piece_set const &had)
 	if (state.is_source)
 		return;
 	for (std::size_t i = 0; i < m_pieces.size(); ++i) {
-		if (!had.contains(piece_index(static_cast<std::int32_t>(i))) || --m_pieces[i].holders != 0)
+		if (!had.contains(piece_index(static_cast<std::int32_t>(i))))
+			continue;
+		if (m_pieces[i].owner == peer) {
+			m_pieces[i].owner = 0;
+			m_pieces[i].is_stuck = false;
+		}
+		if (--m_pieces[i].holders != 0)
 			continue;
 		--m_out;
 		wait_again(piece_index(static_cast<std::int32_t>(i)));
@@ -53,9 +59,19 @@ void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 	// Slow start, as TCP's: a window that was full and still brought the piece out soon is too small.
 	if (held != state->in_hand.end() && now - held->since < quick && m_in_flight >= in_flight_wanted())
 		m_window = std::min(in_flight_max, m_window + 1);
+	bool const was_given = held != state->in_hand.end();
+	bool const was_late = was_given && held->is_late;
 	take_back(*state, piece);
-	if (at(piece).holders++ == 0)
-		came_out(piece);
+	if (at(piece).holders++ != 0) {
+		was_passed_on(piece);
+		return;
+	}
+	if (was_given) {
+		at(piece).owner = peer;
+		state->owed += was_late ? 0 : 1;
+		m_alone.push_back(piece);
+	}
+	came_out(piece);
 }
 
 void piece_spreader::is_source(peer_id peer)
@@ -98,6 +114,7 @@ void piece_spreader::tick()
 				make_late(peer, held);
 		}
 	}
+	find_stuck();
 }
 
 std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
@@ -109,6 +126,12 @@ std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 	auto const in_hand_max = wanted / m_directed + 1;
 	while (m_in_flight < wanted) {
 		piece_index piece{};
+		if (next_stuck(piece)) {
+			if (auto const peer = neediest(in_hand_max, piece); peer != m_peers.end()) {
+				give(peer->first, piece, now, gifts);
+				continue;
+			}
+		}
 		bool const is_waiting = next_waiting(piece);
 		// Nothing waits: what is on its way to a slow peer goes to another as well, as long as the uplink has
 		// room.
@@ -120,8 +143,7 @@ std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 				wait_again(piece);
 			break;
 		}
-		hand_out(peer->second, piece, now);
-		gifts.push_back({peer->first, piece});
+		give(peer->first, piece, now, gifts);
 	}
 	return gifts;
 }
@@ -143,6 +165,7 @@ void piece_spreader::hand_out(peer_state &peer, piece_index piece, monotonic_tim
 		peer.silent_ticks = 0;
 	peer.in_hand.push_back({piece, m_outs_ever, now, false});
 	++peer.on_time;
+	++peer.owed;
 	++peer.given_ever;
 	++at(piece).givens;
 	++at(piece).hands;
@@ -160,10 +183,42 @@ void piece_spreader::make_late(peer_state &peer, given &held)
 		wait_again(held.piece);
 }
 
+void piece_spreader::was_passed_on(piece_index piece)
+{
+	auto &state = at(piece);
+	auto *const owner = find(state.owner);
+	// One that had to be given again counts against who had it for good: such a peer is slow, and the next
+	// ones would be stuck there, too.
+	if (owner != nullptr && !state.is_stuck)
+		--owner->owed;
+	state.owner = 0;
+	state.is_stuck = false;
+	for (auto entry = m_peers.begin(); entry != m_peers.end() && state.hands > 0; ++entry)
+		take_back(entry->second, piece);
+}
+
+void piece_spreader::find_stuck()
+{
+	auto const stuck_after = stuck_after_rounds * in_flight_wanted();
+	while (!m_alone.empty()) {
+		auto const piece = m_alone.front();
+		auto &state = at(piece);
+		if (state.owner != 0 && m_outs_ever - state.out_at < stuck_after)
+			return;
+		m_alone.pop_front();
+		// With two peers it may be the other one that does not take it.
+		if (state.owner == 0 || state.is_stuck || m_directed < 3)
+			continue;
+		state.is_stuck = true;
+		m_stuck.push_back(piece);
+	}
+}
+
 void piece_spreader::came_out(piece_index piece)
 {
 	++m_out;
-	++m_outs_ever;
+	at(piece).out_at = ++m_outs_ever;
+	at(piece).is_stuck = false;
 	if (m_out == m_pieces.size())
 		m_is_done = true;
 	// Whom it was also given to gets it from anyone now, and does not hold the uplink's place any more.
@@ -179,6 +234,7 @@ void piece_spreader::take_back(peer_state &peer, piece_index piece)
 		--at(piece).hands;
 		if (!held.is_late) {
 			--peer.on_time;
+			--peer.owed;
 			--m_in_flight;
 			--at(piece).givens;
 		}
@@ -196,6 +252,23 @@ void piece_spreader::wait_again(piece_index piece)
 		return;
 	at(piece).is_queued = true;
 	m_again.push_back(piece);
+}
+
+void piece_spreader::give(peer_id peer, piece_index piece, monotonic_time now, std::vector<gift> &gifts)
+{
+	hand_out(*find(peer), piece, now);
+	gifts.push_back({peer, piece});
+}
+
+bool piece_spreader::next_stuck(piece_index &piece)
+{
+	while (!m_stuck.empty()) {
+		piece = m_stuck.front();
+		if (at(piece).is_stuck)
+			return at(piece).givens == 0;
+		m_stuck.pop_front();
+	}
+	return false;
 }
 
 bool piece_spreader::next_waiting(piece_index &piece)
@@ -243,7 +316,7 @@ std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_sp
 	auto best = m_peers.end();
 	// Those that brought all they were given come first; one that lags behind gets a piece at a time.
 	auto const rank = [](peer_state const &peer) {
-		return std::tuple(peer.on_time != peer.in_hand.size(), peer.on_time, peer.given_ever);
+		return std::tuple(peer.on_time != peer.in_hand.size(), peer.owed, peer.given_ever);
 	};
 	for (auto entry = m_peers.begin(); entry != m_peers.end(); ++entry) {
 		auto const &peer = entry->second;
@@ -251,7 +324,8 @@ std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_sp
 		if (!takes_part(peer) || peer.on_time >= (lags ? 1 : in_hand_max) ||
 			peer.pieces_had == m_pieces.size())
 			continue;
-		if (std::any_of(peer.in_hand.begin(), peer.in_hand.end(),
+		if (at(piece).owner == entry->first ||
+			std::any_of(peer.in_hand.begin(), peer.in_hand.end(),
 				[piece](given const &held) { return held.piece == piece; }))
 			continue;
 		if (best == m_peers.end() || rank(peer) < rank(best->second))

@@ -17,9 +17,11 @@ namespace ezio
 /// between themselves.
 ///
 /// A piece is waiting, given to a peer, or out (a peer that is no source has it). Waiting pieces are given in
-/// order, from a starting point of the source's own, to the peer with the fewest in hand. It only advises:
-/// pieces of peers that leave, hang or lag behind are given again, and once all are out it has no more to
-/// say. Not thread-safe: network thread only.
+/// order, from a starting point of the source's own, to the peer that owes the fewest: pieces that it was
+/// given and that no other peer has yet. So a peer that takes pieces and does not pass them on (its disk is
+/// slow, or its uplink) soon gets no more of them. It only advises: pieces of peers that leave, hang or lag
+/// behind are given again, also those that nobody gets from the peer that has them, and once all are out it
+/// has no more to say. Not thread-safe: network thread only.
 class piece_spreader
 {
 public:
@@ -41,6 +43,9 @@ public:
 	static constexpr std::size_t in_flight_max = 4096;
 	/// A piece is late when this many times as many pieces as are on their way came out after it was given.
 	static constexpr std::size_t late_after_rounds = 3;
+	/// A piece is stuck when this many times as many pieces as are on their way came out after it did, and
+	/// nobody else has it yet. One stuck piece at a time is given again.
+	static constexpr std::size_t stuck_after_rounds = 4;
 	/// A peer that was sent nothing for so many ticks hangs; its pieces are given again.
 	static constexpr int silent_ticks_max = 5;
 
@@ -73,6 +78,9 @@ public:
 private:
 	struct piece_state {
 		std::uint32_t holders = 0; ///< peers that have it, sources apart
+		std::size_t out_at = 0;    ///< pieces that had come out when it did
+		peer_id owner = 0;         ///< it was given to that peer, which is the only one to have it; 0: none
+		bool is_stuck = false;     ///< in m_stuck, and given again
 		std::uint32_t givens = 0;  ///< peers that it is on its way to and that are not late
 		std::uint32_t hands = 0;   ///< peers that it is on its way to, late or not
 		bool is_queued = false;    ///< in m_again
@@ -89,6 +97,8 @@ private:
 		std::size_t pieces_had = 0;
 		std::vector<given> in_hand;
 		std::size_t on_time = 0; ///< of those in hand, how many are not late
+		std::size_t owed =
+			0; ///< pieces it was given and has not passed on, also if others had to get them elsewhere
 		std::uint64_t given_ever = 0;
 		int silent_ticks = 0;
 	};
@@ -104,6 +114,12 @@ private:
 	void make_late(peer_state &peer, given &held);
 	void came_out(piece_index piece);
 	void wait_again(piece_index piece);
+	/// Somebody else has it, too.
+	void was_passed_on(piece_index piece);
+	void find_stuck();
+	void give(peer_id peer, piece_index piece, monotonic_time now, std::vector<gift> &gifts);
+	/// A piece that is stuck, unless one is on its way already.
+	bool next_stuck(piece_index &piece);
 	/// The next waiting piece, or one that could be on its way twice; false if there is none.
 	bool next_waiting(piece_index &piece);
 	bool next_twice(piece_index &piece);
@@ -113,6 +129,8 @@ private:
 	std::vector<piece_state> m_pieces;
 	std::map<peer_id, peer_state> m_peers;
 	std::deque<piece_index> m_again; ///< waiting once more, before all others
+	std::deque<piece_index> m_alone; ///< in the order in which they came out of one peer's hands
+	std::deque<piece_index> m_stuck;
 	std::int32_t m_first = 0;
 	std::int32_t m_taken = 0; ///< how many were taken in order, from m_first on
 	std::size_t m_out = 0;

@@ -96,11 +96,12 @@ TEST_CASE("pieces are given in order, from the first to the one before it")
 		CHECK(to_int(gifts[static_cast<std::size_t>(i)].piece) == (15 + i) % 20);
 }
 
-TEST_CASE("a piece that came out makes room for the next, which goes to whom has least in hand")
+TEST_CASE("a piece that came out and was passed on makes room for the next, which goes to whom owes least")
 {
 	auto spreader = with_peers(100, 4);
 	auto const gifts = spreader.plan(now);
 	spreader.has(gifts[5].peer, gifts[5].piece, later);
+	spreader.has(gifts[5].peer % 4 + 1, gifts[5].piece, later);
 	auto const more = spreader.plan(now);
 	REQUIRE(more.size() == 1);
 	CHECK(more[0].peer == gifts[5].peer);
@@ -234,6 +235,118 @@ TEST_CASE("a peer that is served but lags many rounds behind loses what it was g
 		}
 	}
 	CHECK(regained == slow);
+}
+
+namespace
+{
+
+/// A swarm in which each round brings all that was given, and all peers but the last pass on what they have.
+struct swarm_with_a_mute {
+	swarm_with_a_mute(std::int32_t pieces, std::uint64_t peers)
+		: spreader(with_peers(pieces, peers)), mute(peers)
+	{
+	}
+
+	void round(bool shows = true)
+	{
+		for (auto const &one : spreader.plan(now)) {
+			++given[one.peer];
+			++times[to_int(one.piece)];
+			spreader.sent(one.peer);
+			if (one.peer == mute && !shows)
+				continue;
+			spreader.has(one.peer, one.piece, later);
+			if (one.peer == mute)
+				continue;
+			for (std::uint64_t peer = 1; peer <= mute; ++peer)
+				spreader.has(peer, one.piece, later);
+		}
+		spreader.tick();
+	}
+
+	source spreader;
+	std::uint64_t mute;
+	std::map<std::uint64_t, int> given;
+	std::map<std::int32_t, int> times;
+};
+
+} // namespace
+
+TEST_CASE("a peer that does not pass on what it was given gets next to nothing more")
+{
+	swarm_with_a_mute swarm(1000, 8);
+	while (!swarm.spreader.is_done())
+		swarm.round();
+	CHECK(swarm.given[8] <= 8);
+	for (std::uint64_t peer = 1; peer < 8; ++peer)
+		CHECK(swarm.given[peer] > 100);
+}
+
+TEST_CASE("a peer that lags behind gets next to nothing more, though others bring what it was given")
+{
+	swarm_with_a_mute swarm(1000, 8);
+	while (!swarm.spreader.is_done())
+		swarm.round(false);
+	CHECK(swarm.given[8] <= 8);
+}
+
+TEST_CASE("a piece that nobody gets from its only holder is given again, to another, one at a time")
+{
+	swarm_with_a_mute swarm(1000, 8);
+	swarm.round();
+	auto const alone = swarm.given[8];
+	REQUIRE(alone > 0);
+	std::set<std::int32_t> of_mute;
+	for (std::int32_t i = 0; i < 1000; ++i) {
+		if (swarm.spreader.had.at(8).contains(piece_index(i)) &&
+			!swarm.spreader.had.at(1).contains(piece_index(i)))
+			of_mute.insert(i);
+	}
+	std::size_t rounds = 1;
+	while (rounds <= piece_spreader::stuck_after_rounds) {
+		swarm.round();
+		++rounds;
+	}
+	for (auto const piece : of_mute)
+		CHECK(swarm.times[piece] == 1);
+	for (int round = 0; round < alone; ++round)
+		swarm.round();
+	for (auto const piece : of_mute) {
+		CHECK(swarm.times[piece] == 2);
+		CHECK(swarm.spreader.had.at(1).contains(piece_index(piece)));
+	}
+}
+
+TEST_CASE("of two peers neither is taken for mute: the other one may be slow")
+{
+	auto spreader = with_peers(1000, 2);
+	std::map<std::int32_t, int> times;
+	while (!spreader.is_done()) {
+		auto const gifts = spreader.plan(now);
+		REQUIRE_FALSE(gifts.empty());
+		for (auto const &one : gifts) {
+			++times[to_int(one.piece)];
+			spreader.sent(one.peer);
+			spreader.has(one.peer, one.piece, later);
+		}
+		spreader.tick();
+	}
+	for (auto const &[piece, count] : times)
+		CHECK(count == 1);
+}
+
+TEST_CASE("a newcomer does not keep those that were there before from what they are to pass on to it")
+{
+	auto spreader = with_peers(1000, 1);
+	for (int round = 0; round < 20; ++round) {
+		for (auto const &one : spreader.plan(now))
+			spreader.has(one.peer, one.piece, later);
+		spreader.tick();
+	}
+	spreader.join(2, true);
+	auto const counts = count_by_peer(spreader.plan(now));
+	CHECK(counts.at(1) > 0);
+	CHECK(counts.at(2) > 0);
 }
 
 TEST_CASE("when nothing waits any more, what is on its way to one goes to another as well")
