@@ -32,12 +32,12 @@ void latency_histogram::record(std::chrono::nanoseconds duration)
 
 latency_histogram::summary latency_histogram::summarize() const
 {
-	std::array<std::uint64_t, buckets> counts{};
 	summary s;
 	for (std::size_t i = 0; i < buckets; ++i) {
-		counts[i] = m_counts[i].load(std::memory_order_relaxed);
-		s.count += counts[i];
+		s.counts[i] = m_counts[i].load(std::memory_order_relaxed);
+		s.count += s.counts[i];
 	}
+	s.total_ns = total_ns();
 	s.max_us = m_max_us.load(std::memory_order_relaxed);
 	if (s.count == 0)
 		return s;
@@ -47,9 +47,9 @@ latency_histogram::summary latency_histogram::summarize() const
 		auto const rank = (s.count / 100) * percent + ((s.count % 100) * percent + 99) / 100;
 		std::uint64_t below = 0;
 		for (std::size_t i = 0; i + 1 < buckets; ++i) {
-			below += counts[i];
+			below += s.counts[i];
 			if (below >= rank)
-				return std::min(std::uint64_t{1} << i, s.max_us);
+				return std::min(upper_us(i), s.max_us);
 		}
 		return s.max_us;
 	};

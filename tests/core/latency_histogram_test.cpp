@@ -59,6 +59,20 @@ TEST_CASE("hours land in the last bucket instead of beyond it")
 	CHECK(h.summarize().max_us == 360'000'000'000u);
 }
 
+TEST_CASE("a summary tells how many durations lie in each bucket, and their sum")
+{
+	latency_histogram h;
+	h.record(8us);
+	h.record(9us);
+	h.record(100h);
+	auto const s = h.summarize();
+	CHECK(latency_histogram::upper_us(3) == 8);
+	CHECK(s.counts[3] == 1);
+	CHECK(s.counts[4] == 1);
+	CHECK(s.counts.back() == 1);
+	CHECK(s.total_ns == 360'000'000'017'000u);
+}
+
 TEST_CASE("a power of two belongs to the bucket it bounds")
 {
 	latency_histogram h;
