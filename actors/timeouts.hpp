@@ -21,6 +21,12 @@ inline constexpr auto settings_request = 15s;
 inline constexpr auto control_request = 90s;
 /// A statistics snapshot: never waits for a device.
 inline constexpr auto stats_request = 2s;
+/// Metrics: the whole of sending them to one client, and waiting for its request or for it to take some of
+/// them.
+inline constexpr auto metrics_response = 5s;
+inline constexpr auto metrics_client = 2s;
+/// How old metrics may be that are sent to a client which asks too often.
+inline constexpr auto metrics_age = 100ms;
 /// How often the load is sampled, and over how many samples it is shown.
 inline constexpr auto load_interval = 1s;
 inline constexpr std::size_t load_samples = 5;

@@ -416,6 +416,17 @@ constexpr auto rows = std::to_array<schema_row>({
 		.check = check_tracker_url,
 		.help = "Trackers that every new torrent gets besides its own.",
 		.unset_help = "none"},
+
+	{.table = "metrics",
+		.key = "metrics-listen",
+		.type = string,
+		.effect = live,
+		.shape = "ADDRESS:PORT, an IPv4 address in digits, the port from 1",
+		.check = check_metrics_address,
+		.help =
+			"Where Prometheus finds the daemon's metrics, under /metrics. Whoever reaches it may read them: "
+			"names and targets of torrents among them.",
+		.unset_help = "no metrics"},
 });
 
 std::size_t edit_distance(std::string_view a, std::string_view b)

@@ -159,6 +159,12 @@ bool is_reachable_from_outside(std::string_view endpoint)
 	return !parts || !is_loopback(*parts);
 }
 
+bool is_metrics_address_outside(std::string_view address)
+{
+	auto const parts = split_host_port(address);
+	return parts && !is_loopback(*parts);
+}
+
 result<void> check_listen_address(std::string_view text)
 {
 	constexpr std::size_t interface_name_bytes_max = 15;
@@ -169,6 +175,20 @@ result<void> check_listen_address(std::string_view text)
 	if (is_named && parts->host.size() > interface_name_bytes_max)
 		return bad("the name of an interface has at most 15 characters");
 	return check_host(*parts);
+}
+
+result<void> check_metrics_address(std::string_view text)
+{
+	if (text.empty())
+		return {};
+	if (text.starts_with('*'))
+		return bad("the address is not given in digits");
+	if (text.starts_with('['))
+		return bad("the HTTP server knows no IPv6");
+	auto const parts = split_tcp_address(text);
+	if (!parts)
+		return parts.failure();
+	return {};
 }
 
 result<void> check_peer(std::string_view text)

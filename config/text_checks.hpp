@@ -17,9 +17,15 @@ result<void> check_zmq_endpoint(std::string_view text);
 
 /// May other machines connect there? True for all of tcp but the loopback addresses 127.x.x.x and [::1].
 bool is_reachable_from_outside(std::string_view endpoint);
+/// The same for an address that check_metrics_address has passed; false for an empty one.
+bool is_metrics_address_outside(std::string_view address);
 
 /// "0.0.0.0:6881", "[::]:6881", "eth0:6881": an address in digits or an interface, and a port from 0 (any).
 result<void> check_listen_address(std::string_view text);
+
+/// "127.0.0.1:9417": an IPv4 address in digits, since the HTTP server of Debian 12 is built without IPv6, and
+/// a port from 1; empty: none.
+result<void> check_metrics_address(std::string_view text);
 
 /// "host:port", "[v6]:port", port from 1.
 result<void> check_peer(std::string_view text);

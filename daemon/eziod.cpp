@@ -12,12 +12,15 @@
 #include "actors/settings.hpp"
 #include "actors/state_keeper.hpp"
 #include "actors/stats.hpp"
+#include "config/text_checks.hpp"
 #include "ctl/wire/protocol.hpp"
 #include "daemon/boot_torrents.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/kept_torrents.hpp"
 #include "daemon/live_settings.hpp"
 #include "daemon/log_setup.hpp"
+#include "daemon/metrics_endpoint.hpp"
+#include "daemon/metrics_source.hpp"
 #include "daemon/sizing.hpp"
 
 #include <spdlog/spdlog.h>
@@ -116,6 +119,7 @@ struct eziod::impl {
 	stats_actor stats;
 	control_gate gate;
 	std::unique_ptr<control_socket> socket;
+	std::unique_ptr<metrics_endpoint> metrics;
 	std::thread prefault;
 
 	impl(configuration with, std::string path, std::function<void()> on_wake)
@@ -133,6 +137,8 @@ struct eziod::impl {
 	void apply_hashing(hash_sizes const &sizes);
 	result<void> start_session();
 	void start_partitions();
+	result<void> start_metrics();
+	result<void> listen_for_metrics(std::string const &address);
 	void start_settings();
 	void start_control();
 	void add_torrents();
@@ -332,6 +338,32 @@ result<void> eziod::impl::start_session()
 	return {};
 }
 
+/// Before the settings, which may change the address.
+result<void> eziod::impl::start_metrics()
+{
+	metrics = std::make_unique<metrics_endpoint>([this] {
+		auto taken = take_metrics(system, session, stats);
+		taken.version = EZIO_VERSION;
+		taken.libtorrent = libtorrent_version();
+		taken.caf = caf_version();
+		return taken;
+	});
+	return listen_for_metrics(config.text("metrics-listen"));
+}
+
+result<void> eziod::impl::listen_for_metrics(std::string const &address)
+{
+	auto const listening = metrics->listen(address);
+	if (!listening || address.empty())
+		return listening;
+	component_log("stats")->info("metrics on http://{}/metrics", address);
+	if (is_metrics_address_outside(address))
+		component_log("stats")->warn("whoever reaches {} can read names and targets of all torrents there: "
+									 "metrics ask for no password",
+			address);
+	return {};
+}
+
 void eziod::impl::start_settings()
 {
 	settings_context context;
@@ -356,6 +388,7 @@ void eziod::impl::start_settings()
 	if (!config.text("curve-secret-key").empty())
 		targets.clients = [this] { return read_clients_again(); };
 	targets.session = [this](session_setting const &setting) { return set_in_session(setting); };
+	targets.metrics = [this](std::string const &address) { return listen_for_metrics(address); };
 	targets.publish = [this](event e) { publish(system, std::move(e)); };
 	targets.foreign = libtorrent_keys();
 	std::shared_ptr<settings_service> service =
@@ -451,6 +484,9 @@ result<void> eziod::impl::start()
 	auto const with_session = start_session();
 	if (!with_session)
 		return with_session.failure();
+	auto const with_metrics = start_metrics();
+	if (!with_metrics)
+		return with_metrics.failure();
 	start_settings();
 	start_control();
 	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
@@ -518,6 +554,11 @@ stop_report eziod::stop()
 {
 	stop_report report;
 	auto &parts = *m_impl;
+	// Beside the rest: a client that hangs there must not hold up what is to be written.
+	std::thread closing([&parts] {
+		if (parts.metrics != nullptr)
+			parts.metrics->close();
+	});
 	if (parts.supervisor) {
 		publish(parts.system, make_event(event_kind::daemon_stopping, {}, "eziod stops"));
 		caf::scoped_actor self{parts.system};
@@ -528,6 +569,7 @@ stop_report eziod::stop()
 					report.not_ended.emplace_back("supervisor");
 				});
 	}
+	closing.join();
 	if (parts.prefault.joinable())
 		parts.prefault.join();
 	parts.socket.reset();

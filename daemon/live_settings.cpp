@@ -171,6 +171,8 @@ result<void> live_settings::apply_whole(config_change const &change, configurati
 		return m_targets.session({change.key, change.new_text, true});
 	if (change.table == "session")
 		return m_targets.session({change.key, change.new_text, false});
+	if (change.table == "metrics")
+		return m_targets.metrics(change.new_text);
 	if (change.table == "log")
 		return m_targets.log(wanted.text("level"), wanted.list("levels"));
 	if (change.table == "hash") {

@@ -37,6 +37,8 @@ struct settings_targets {
 	std::function<result<void>()> clients;
 	/// Waits until the session has answered.
 	std::function<result<void>(session_setting const &)> session;
+	/// Where metrics are listened for; waits until that has begun. On failure the old address stays.
+	std::function<result<void>(std::string const &address)> metrics;
 	std::function<void(event)> publish;
 	foreign_key_check foreign;
 };

@@ -63,6 +63,22 @@ TEST_CASE("a listening address is an address or an interface with a port")
 			"interface-name-x:6881"});
 }
 
+TEST_CASE("metrics are listened for on an address in digits with a port, or nowhere")
+{
+	check_all(check_metrics_address, {"", "127.0.0.1:9417", "0.0.0.0:1", "10.0.0.1:65535"},
+		{"9417", ":9417", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "localhost:9417", "*:9417",
+			"eth0:9417", "::1:9417", "[::1]:9417", "[::]:65535", "[127.0.0.1]:9417",
+			"127.0.0.1:9417,127.0.0.1:9418", "127.0.0.1:9417s", "+9417", "http://127.0.0.1:9417"});
+	for (auto const *text : {"", "127.0.0.1:9417", "127.8.8.8:1"}) {
+		CAPTURE(text);
+		CHECK_FALSE(is_metrics_address_outside(text));
+	}
+	for (auto const *text : {"0.0.0.0:9417", "10.0.0.1:9417", "128.0.0.1:9417"}) {
+		CAPTURE(text);
+		CHECK(is_metrics_address_outside(text));
+	}
+}
+
 TEST_CASE("a peer is a name or an address with a port")
 {
 	check_all(check_peer, {"source:6881", "10.0.0.1:1", "[2001:db8::1]:6881", "a.b-c.example:65535"},

@@ -27,6 +27,8 @@ struct fixture {
 	std::vector<std::string> levels;
 	std::vector<std::uint64_t> verify_rates;
 	std::vector<std::string> session;
+	std::vector<std::string> metrics;
+	std::optional<error> metrics_failure;
 	std::vector<std::string> published;
 	std::optional<error> session_failure;
 	std::vector<std::string> foreign_keys; ///< of libtorrent, as far as a test knows them
@@ -58,6 +60,12 @@ struct fixture {
 			if (session_failure)
 				return *session_failure;
 			session.push_back(s.key + "=" + s.value);
+			return {};
+		};
+		targets.metrics = [this](std::string const &address) -> result<void> {
+			if (metrics_failure)
+				return *metrics_failure;
+			metrics.push_back(address);
 			return {};
 		};
 		targets.foreign = [this](std::string_view key, std::string_view value,
@@ -111,6 +119,17 @@ TEST_CASE_METHOD(fixture, "retries and the rate of verifications change at once"
 	REQUIRE(settings->set("verify-rate", "2MiB/s", false));
 	CHECK(verify_rates == std::vector<std::uint64_t>{2 * 1024 * 1024});
 	CHECK(budgets.size() == 2);
+}
+
+TEST_CASE_METHOD(fixture, "the address of metrics changes at once, or stays as it was")
+{
+	REQUIRE(settings->set("metrics-listen", "127.0.0.1:9417", false));
+	metrics_failure = make_error(errc::unsupported, "taken");
+	CHECK(settings->set("metrics-listen", "127.0.0.1:80", false).failure().message == "taken");
+	CHECK(effective("metrics-listen") == "127.0.0.1:9417");
+	metrics_failure.reset();
+	REQUIRE(settings->set("metrics-listen", "", false));
+	CHECK(metrics == strings{"127.0.0.1:9417", ""});
 }
 
 TEST_CASE_METHOD(fixture, "what may hold a secret is not published")

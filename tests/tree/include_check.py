@@ -13,6 +13,7 @@ LIBRARIES = {
     "caf": "CAF", "libtorrent": "libtorrent", "boost": "libtorrent", "zmq.h": "ZeroMQ", "zmq.hpp": "ZeroMQ",
     "zmq_addon.hpp": "ZeroMQ", "spdlog": "spdlog", "fmt": "spdlog", "toml++": "toml++", "nlohmann": "nlohmann",
     "openssl": "libcrypto", "liburing.h": "liburing", "liburing": "liburing", "catch2": "Catch2",
+    "prometheus": "prometheus-cpp", "CivetServer.h": "prometheus-cpp", "civetweb.h": "prometheus-cpp",
 }
 
 # folder: (ours: folders or single headers, third party)
@@ -25,7 +26,7 @@ LAYERS = {
     "ctl/create": (("actors/core", "actors/bt/torrent_file.hpp"), set()),
     "ctl": (("ctl/wire", "ctl/create", "actors/core/result.hpp", "actors/core/error.hpp"), {"ZeroMQ", "nlohmann"}),
     "daemon": (("actors", "actors/core", "actors/bt", "config", "ctl/wire"),
-               {"CAF", "ZeroMQ", "spdlog", "nlohmann"}),
+               {"CAF", "ZeroMQ", "spdlog", "nlohmann", "prometheus-cpp"}),
 }
 
 # library: the only files that may include it, where that is narrower than the folder
@@ -33,6 +34,7 @@ CONFINED = {
     "libcrypto": {"actors/core/piece_digest.cpp", "actors/core/sha_openssl.cpp"},
     "liburing": {"actors/core/io_ring.cpp"},
     "toml++": {"config/toml_tree.cpp"},
+    "prometheus-cpp": {"daemon/metrics_endpoint.cpp"},
     "ZeroMQ": {"ctl/client.cpp", "ctl/curve.cpp", "ctl/fleet_client.cpp", "ctl/fleet_link.cpp", "ctl/zmq_socket.cpp",
                "daemon/control_socket.cpp", "daemon/zmq_socket.cpp"},
 }

@@ -42,6 +42,8 @@ class IncludeCheck(unittest.TestCase):
                 ("actors/a.cpp", "#include <liburing.h>\n", "liburing"),
                 ("ctl/wire/a.cpp", '#include "actors/core/units.hpp"\n', "ctl/wire may not include"),
                 ("ctl/a.cpp", "#include <zmq.hpp>\n", "only ctl/client.cpp"),
+                ("daemon/a.cpp", "#include <prometheus/registry.h>\n", "only daemon/metrics_endpoint.cpp"),
+                ("ctl/a.cpp", "#include <CivetServer.h>\n", "prometheus-cpp"),
                 ("ctl/a.cpp", "#include <libtorrent/session.hpp>\n", "libtorrent"),
                 ("config/a.cpp", "#include <toml++/toml.h>\n", "only config/toml_tree.cpp"),
                 ("actors/a.cpp", "#include <libtorrent/session.hpp>\n", "libtorrent"),
