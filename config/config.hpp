@@ -30,7 +30,13 @@ struct torrent_entry {
 	std::string file;   ///< path of the torrent file
 	std::string target; ///< path of the block device or image file
 	mode what = mode::download;
-	std::vector<std::string> peers; ///< "host:port"
+	std::vector<std::string> peers = {}; ///< "host:port"
+	bool is_sequential = false;
+	std::optional<int> uploads_max = {}; ///< empty: the session's default
+	std::optional<int> connections_max = {};
+	std::int64_t upload_limit_kib = 0; ///< KiB/s; 0: none of its own
+	std::int64_t download_limit_kib = 0;
+	std::string priority = "normal"; ///< low, normal or high
 
 	friend bool operator==(torrent_entry const &, torrent_entry const &) = default;
 };

@@ -1,6 +1,7 @@
 #include "config/config_reader.hpp"
 
 #include "config/text_checks.hpp"
+#include "config/torrent_keys.hpp"
 
 #include <algorithm>
 #include <set>
@@ -325,7 +326,6 @@ private:
 
 	void read_torrent(toml_node const &table)
 	{
-		static std::vector<std::string_view> const keys{"file", "target", "mode", "peers"};
 		torrent_entry entry;
 		for (auto const &member : table.members) {
 			if (member.key == "file") {
@@ -337,7 +337,7 @@ private:
 			} else if (member.key == "peers") {
 				entry.peers = torrent_peers(member);
 			} else {
-				note_unknown_key(std::string(torrent_table), member, keys);
+				read_torrent_key(entry, member);
 			}
 		}
 		for (auto const *const key : {"file", "target"}) {
@@ -345,6 +345,25 @@ private:
 				note(table.begin, "torrent." + std::string(key), "this key is missing", "an absolute path");
 		}
 		m_report.config.add_torrent(std::move(entry));
+	}
+
+	void read_torrent_key(torrent_entry &entry, toml_member const &member)
+	{
+		auto const *const row = find_torrent_key(member.key);
+		if (row == nullptr) {
+			std::vector<std::string_view> keys;
+			for (auto const &known : torrent_keys())
+				keys.push_back(known.key);
+			note_unknown_key(std::string(torrent_table), member, keys);
+			return;
+		}
+		auto const value = value_of(*row, member.value);
+		auto const judged = value ? judge_value(*row, *value) : value.failure();
+		if (!judged) {
+			note(member.key_at, qualified(*row), judged.failure().message, allowed_text(*row));
+			return;
+		}
+		assign_torrent_key(entry, *row, *value);
 	}
 
 	std::string torrent_path(toml_member const &member)

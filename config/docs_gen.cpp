@@ -1,5 +1,5 @@
 // Prints what is generated from the schema: `ezio_docs_gen toml` is config/eziod.toml, `ezio_docs_gen
-// markdown` is the table in docs/config.md.
+// markdown` and `ezio_docs_gen torrent-markdown` are the tables in docs/config.md.
 
 #include "config/document.hpp"
 
@@ -15,8 +15,10 @@ int main(int argc, char **argv)
 		text = ezio::render_default_toml();
 	} else if (what == "markdown") {
 		text = ezio::render_markdown();
+	} else if (what == "torrent-markdown") {
+		text = ezio::render_torrent_markdown();
 	} else {
-		std::fputs("usage: ezio_docs_gen toml|markdown\n", stderr);
+		std::fputs("usage: ezio_docs_gen toml|markdown|torrent-markdown\n", stderr);
 		return usage_status;
 	}
 	auto const is_written =

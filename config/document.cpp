@@ -1,6 +1,7 @@
 #include "config/document.hpp"
 
 #include "config/save.hpp"
+#include "config/torrent_keys.hpp"
 
 #include <algorithm>
 
@@ -85,6 +86,12 @@ std::string render_default_toml()
 		   "#target = \"/dev/sda1\"\n"
 		   "#mode = \"download\"\n"
 		   "#peers = [\"192.0.2.1:6881\"]\n";
+	for (auto const &row : torrent_keys()) {
+		auto const is_in_example =
+			out.find("\n#" + std::string(row.key) + " = ", out.rfind("#[[torrent]]")) != std::string::npos;
+		if (!is_in_example)
+			out += "#" + std::string(row.key) + " = " + default_toml(row) + "\n";
+	}
 	return out;
 }
 
@@ -97,6 +104,17 @@ std::string render_markdown()
 			std::string(to_string(row.type)) + " | `" + cell(default_toml(row)) + "` | " +
 			cell(allowed_text(row)) + " | " + std::string(effect_name(row.effect)) + " | " + cell(row.help) +
 			" |\n";
+	}
+	return out;
+}
+
+std::string render_torrent_markdown()
+{
+	std::string out = "| key | type | default | allowed | meaning |\n"
+					  "|---|---|---|---|---|\n";
+	for (auto const &row : torrent_keys()) {
+		out += "| `" + std::string(row.key) + "` | " + std::string(to_string(row.type)) + " | `" +
+			cell(default_toml(row)) + "` | " + cell(allowed_text(row)) + " | " + cell(row.help) + " |\n";
 	}
 	return out;
 }

@@ -1,6 +1,7 @@
 #include "config/document.hpp"
 
 #include "config/load.hpp"
+#include "config/torrent_keys.hpp"
 #include "tests/config/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -21,6 +22,19 @@ std::string with_keys_active(std::string const &toml)
 	for (std::string line; std::getline(lines, line);)
 		out += (line.starts_with('#') && !line.starts_with("# ") ? line.substr(1) : line) + "\n";
 	return out;
+}
+
+/// What stands in docs/config.md between the marks of a generated part.
+std::string generated_part(std::string const &name)
+{
+	auto const begin = "<!-- " + name + ": begin -->\n";
+	auto const end = "<!-- " + name + ": end -->\n";
+	auto const text = read_all(EZIO_SOURCE_DIR "/docs/config.md");
+	auto const from = text.find(begin);
+	auto const to = text.find(end);
+	REQUIRE(from != std::string::npos);
+	REQUIRE(to != std::string::npos);
+	return text.substr(from + begin.size(), to - from - begin.size());
 }
 
 } // namespace
@@ -51,16 +65,22 @@ TEST_CASE("the shipped file names every key with its default, and only keys that
 	CHECK(report.config.torrents().size() == 1);
 }
 
-TEST_CASE("the table of keys in docs/config.md is what the schema renders")
+TEST_CASE("the tables of keys in docs/config.md are what the schema renders")
 {
-	std::string const begin = "<!-- keys: begin -->\n";
-	std::string const end = "<!-- keys: end -->\n";
-	auto const text = read_all(EZIO_SOURCE_DIR "/docs/config.md");
-	auto const from = text.find(begin);
-	auto const to = text.find(end);
-	REQUIRE(from != std::string::npos);
-	REQUIRE(to != std::string::npos);
-	CHECK(text.substr(from + begin.size(), to - from - begin.size()) == render_markdown());
+	CHECK(generated_part("keys") == render_markdown());
+	CHECK(generated_part("torrent keys") == render_torrent_markdown());
+}
+
+TEST_CASE("every default of a torrent's keys is allowed, and the shipped example names every key")
+{
+	auto const toml = render_default_toml();
+	auto const example = toml.substr(toml.find("#[[torrent]]"));
+	for (auto const &row : torrent_keys()) {
+		CAPTURE(row.key);
+		CHECK(example.find("\n#" + std::string(row.key) + " = ") != std::string::npos);
+		if (!row.default_text.empty())
+			CHECK(parse_value(row, row.default_text));
+	}
 }
 
 TEST_CASE("the example in docs/config.md is a valid configuration")

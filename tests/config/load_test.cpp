@@ -118,7 +118,7 @@ pex = [true]
 		"f:8: disk.dht: this key stands in the wrong table (allowed: [session])",
 		"f:9: sesion: there is no such table; did you mean 'session'? (allowed: one of: control, state, log, "
 		"disk, "
-		"hash, session, libtorrent, torrent)",
+		"hash, session, metrics, libtorrent, torrent)",
 		"f:12: session.listen: '1.2.3.4': the port is missing (allowed: a list of ADDRESS:PORT, "
 		"[V6ADDRESS]:PORT or INTERFACE:PORT; empty: no peer can connect)",
 		"f:13: session.dht: the value is of type boolean, not a string (allowed: true or false)",
@@ -187,6 +187,63 @@ taget = "/dev/x"
 	CHECK(faults[3].starts_with("f:4: torrent.peers: 'source': the port is missing"));
 	CHECK(faults[4].starts_with("f:4: torrent.peers: it is not a string"));
 	CHECK(faults[5].starts_with("f:5: torrent.taget: there is no such key; did you mean 'target'?"));
+}
+
+TEST_CASE("a torrent entry has the limits and the order that add has")
+{
+	auto const report = parse_config(R"([[torrent]]
+file = "/a.torrent"
+target = "/dev/loop0"
+sequential = true
+max-uploads = 4
+max-connections = 20
+upload-limit = "2MiB/s"
+download-limit = 512
+priority = "high"
+[[torrent]]
+file = "/b.torrent"
+target = "/dev/loop1"
+max-uploads = "auto"
+max-connections = "auto"
+)",
+		"f");
+	for (auto const &fault : report.faults)
+		UNSCOPED_INFO(to_string(fault));
+	REQUIRE(report.is_valid());
+	REQUIRE(report.config.torrents().size() == 2);
+	auto const &first = report.config.torrents()[0];
+	CHECK(first.is_sequential);
+	CHECK(first.uploads_max == 4);
+	CHECK(first.connections_max == 20);
+	CHECK(first.upload_limit_kib == 2048);
+	CHECK(first.download_limit_kib == 512);
+	CHECK(first.priority == "high");
+	CHECK(report.config.torrents()[1] == torrent_entry{"/b.torrent", "/dev/loop1"});
+}
+
+TEST_CASE("each fault of a torrent entry's limits names what is allowed")
+{
+	auto const faults = faults_of(R"([[torrent]]
+file = "/a"
+target = "/b"
+sequential = 1
+max-uploads = 0
+max-connections = 1
+upload-limit = -1
+download-limit = "2 apples"
+priority = "urgent"
+lsd = true
+)");
+	REQUIRE(faults.size() == 7);
+	CHECK(faults[0].starts_with("f:4: torrent.sequential: "));
+	CHECK(faults[0].ends_with("(allowed: true or false)"));
+	CHECK(faults[1].starts_with("f:5: torrent.max-uploads: 0 is too small (allowed: 1 to "));
+	CHECK(faults[2].starts_with("f:6: torrent.max-connections: 1 is too small (allowed: 2 to "));
+	CHECK(faults[3].starts_with("f:7: torrent.upload-limit: -1 is too small"));
+	CHECK(faults[4].starts_with("f:8: torrent.download-limit: "));
+	CHECK(faults[5].starts_with("f:9: torrent.priority: "));
+	CHECK(faults[5].ends_with("(allowed: one of: low, normal, high)"));
+	CHECK(faults[6].starts_with("f:10: torrent.lsd: this key stands in the wrong table"));
 }
 
 TEST_CASE("keys of libtorrent are judged by their owner")

@@ -67,6 +67,8 @@ std::string random_text(schema_row const &row, std::mt19937_64 &random)
 			std::string(log_level_names()[random() % log_level_names().size()]);
 	if (row.key == "listen")
 		return pick(random, {"[::]:" + port, "10.1.2.3:" + port, "eth0:0"});
+	if (row.key == "metrics-listen")
+		return pick(random, {"", "127.0.0.1:" + port});
 	if (row.key == "trackers")
 		return pick(random, {"udp://t:" + port, "http://t/a,b\\,c?d=" + number(9), "https://t/\\"});
 	FAIL("no generator for " << row.key);
