@@ -1,0 +1,75 @@
+#include "actors/session_parts.hpp"
+
+#include "actors/core/job_router.hpp"
+
+#include <utility>
+
+namespace ezio::session_parts
+{
+namespace
+{
+
+/// Stretches that a warm-up keeps in flight for each partition: one is read while the next is on its way.
+constexpr std::size_t warm_stretches_per_partition = 2;
+
+void end_warm_if_over(self_pointer self, torrent_slot &slot)
+{
+	if (!slot.warming->is_over(router_of(*slot.record.added().target_storage).partitions()))
+		return;
+	auto const course = *std::exchange(slot.warming, std::nullopt);
+	slot.record.warm_ended();
+	auto const size = slot.record.row().size_bytes;
+	auto e = make_event(event_kind::torrent_warmed, slot.record.added().info_hash);
+	e.new_value = std::to_string(course.cached_bytes());
+	e.text = e.new_value + " of " + std::to_string(size) + " bytes are in the cache";
+	e.failure = course.failure();
+	emit(self, std::move(e));
+}
+
+void send_warm_jobs(self_pointer self, torrent_slot &slot)
+{
+	if (self->state.is_closed || slot.is_removed || !slot.record.may_warm())
+		slot.warming->cancel();
+	auto const partitions = router_of(*slot.record.added().target_storage).partitions();
+	while (slot.warming->under_way() < warm_stretches_per_partition * partitions) {
+		auto const stretch = slot.warming->next(partitions);
+		if (!stretch)
+			break;
+		auto job = std::make_unique<session_job>();
+		job->kind = job_kind::warm;
+		job->target = slot.record.added().target_storage;
+		job->piece = stretch->piece;
+		job->offset_bytes = stretch->offset_bytes;
+		job->length_bytes = stretch->length_bytes;
+		job->info_hash = slot.record.added().info_hash;
+		job->what = purpose::warm;
+		send_job(self, std::move(job));
+	}
+	end_warm_if_over(self, slot);
+}
+
+} // namespace
+
+void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job)
+{
+	slot.warming->ended(job.length_bytes, job.cached_bytes, job.failure);
+	slot.record.on_warmed(slot.warming->cached_bytes());
+	if (job.failure) {
+		slot.record.on_read_error(*job.failure);
+		slot.record.note_error(*job.failure, unix_ms_now());
+	}
+	send_warm_jobs(self, slot);
+}
+
+void_reply warm_torrent(self_pointer self, std::string const &info_hash)
+{
+	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
+		if (auto const started = slot.record.warm_started(); !started)
+			return started;
+		slot.warming.emplace(slot.record.added().target_storage->pieces());
+		send_warm_jobs(self, slot);
+		return {};
+	});
+}
+
+} // namespace ezio::session_parts
