@@ -182,7 +182,7 @@ void change(self_pointer self, promise rp, torrent_verb verb, std::vector<torren
 	case torrent_verb::pause:
 		return change_each<pause_atom>(self, rp, rows, timeouts::session_request);
 	case torrent_verb::resume:
-		return change_each<resume_atom>(self, rp, rows, timeouts::session_request);
+		return change_each<resume_atom>(self, rp, rows, timeouts::add_torrent);
 	case torrent_verb::remove:
 		return change_each<remove_atom>(self, rp, rows, timeouts::remove_torrent);
 	case torrent_verb::verify:

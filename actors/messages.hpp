@@ -48,6 +48,7 @@ using save_atom = caf::atom_constant<caf::atom("save")>;
 using erase_atom = caf::atom_constant<caf::atom("erase")>;
 using tune_atom = caf::atom_constant<caf::atom("tune")>;
 using wakeup_atom = caf::atom_constant<caf::atom("wakeup")>;
+using admit_atom = caf::atom_constant<caf::atom("admit")>;
 
 // In-process only: each owns jobs that hold buffers and callbacks. Destroyed unread, a batch would lose them,
 // so partitions and hashers are stopped by a message of normal priority, behind everything sent before.
@@ -71,6 +72,8 @@ struct finished_job_data {
 using finished_job = std::shared_ptr<finished_job_data>;
 
 using kept_torrent_ptr = std::shared_ptr<kept_torrent const>;
+/// Shared by the session actor and, until it answers, by the admission that examines it.
+using addition_ptr = std::shared_ptr<torrent_addition>;
 
 // Answers. Errors travel as values, so that every receiver sees the whole story.
 using void_reply = result<void>;
@@ -171,10 +174,12 @@ using hasher_actor = caf::typed_actor<
 	caf::reacts_to<stop_atom>>;
 
 using session_actor = caf::typed_actor<
-	// Checks the target and adds the torrent; answers its info-hash.
+	// Has the target examined and adds the torrent; answers its info-hash. Until then it is a row in state
+	// checking, and can be paused, resumed, tuned and removed.
 	caf::replies_to<add_atom, add_request>::with<text_reply>,
 	// One torrent by full info-hash. resume also clears an error and re-checks what is on the device;
-	// verify starts reading the device in the background, warm reading it into the cache.
+	// verify starts reading the device in the background, after a resume if the torrent had failed; warm
+	// reads it into the cache.
 	caf::replies_to<pause_atom, std::string>::with<void_reply>,
 	caf::replies_to<resume_atom, std::string>::with<void_reply>,
 	caf::replies_to<remove_atom, std::string>::with<void_reply>,
@@ -202,6 +207,12 @@ using session_actor = caf::typed_actor<
 	caf::reacts_to<finished_job>,
 	// Removes all torrents in order and closes the session; answers when the disk adapter is gone.
 	caf::replies_to<stop_atom>::with<void_reply>>;
+
+using admission_actor = caf::typed_actor<
+	// Examines the target of one torrent; answers what came of it. Blocks as long as the device.
+	caf::replies_to<admit_atom, addition_ptr>::with<void_reply>,
+	// Ends, after everything that was sent before.
+	caf::reacts_to<stop_atom>>;
 
 using state_keeper_actor = caf::typed_actor<
 	// Replaces what is kept of the torrent.
@@ -245,6 +256,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::collect_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::checkpoint_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::verify_rate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::kept_torrent_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::addition_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::drain_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ezio::add_request)

@@ -8,8 +8,11 @@
 
 namespace ezio
 {
+namespace
+{
 
-class session_job_sink : public job_sink
+/// Brings the session's own jobs back to it.
+class session_job_sink final : public job_sink
 {
 public:
 	explicit session_job_sink(session_actor owner) : m_owner(std::move(owner)) {}
@@ -24,24 +27,12 @@ private:
 	session_actor m_owner;
 };
 
+} // namespace
+
 namespace session_parts
 {
 namespace
 {
-
-void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning)
-{
-	return with_torrent(self, info_hash, [self, &tuning](torrent_slot &slot) -> void_reply {
-		slot.record.tune(tuning);
-		auto const row = slot.record.row();
-		auto request = std::make_shared<add_request>(*slot.request);
-		request->limits = row.limits;
-		request->priority = row.priority;
-		slot.request = std::move(request);
-		keep(self, slot);
-		return apply_rates(self);
-	});
-}
 
 void_reply set_in_session(self_pointer self, session_setting const &setting)
 {
@@ -71,6 +62,7 @@ caf::result<void_reply> stop_session(self_pointer self)
 			slot.syncing_pieces = *std::move(pieces);
 	}
 	self->state.is_closed = true;
+	give_up_arrivals(self);
 	for (auto &[info_hash, slot] : self->state.torrents)
 		slot.record.added().target_storage->leave();
 	self->state.session->close();
@@ -129,6 +121,7 @@ session_actor::behavior_type session(
 	using namespace session_parts;
 	name_own_thread(*self, "session");
 	self->state.session = std::move(config->session);
+	self->state.admissions = std::move(config->admissions);
 	self->state.keeper = config->keeper;
 	self->state.checkpoints = config->checkpoints;
 	self->state.verify_pacer.set(config->verifying, monotonic_clock::now());
@@ -139,17 +132,8 @@ session_actor::behavior_type session(
 	apply_rates_or_warn(self);
 
 	return {
-		[self](add_atom, add_request const &request) { return add_and_keep(self, request); },
-		[self](pause_atom, std::string const &info_hash) {
-			return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
-				auto const paused = self->state.session->pause(info_hash);
-				if (paused) {
-					slot.record.pause();
-					keep(self, slot);
-				}
-				return paused;
-			});
-		},
+		[self](add_atom, add_request &request) { return add_torrent(self, std::move(request)); },
+		[self](pause_atom, std::string const &info_hash) { return pause_torrent(self, info_hash); },
 		[self](resume_atom, std::string const &info_hash) { return resume_torrent(self, info_hash); },
 		[self](remove_atom, std::string const &info_hash) { return remove_torrent(self, info_hash); },
 		[self](verify_atom, std::string const &info_hash) { return verify_torrent(self, info_hash); },
@@ -161,12 +145,14 @@ session_actor::behavior_type session(
 		[self](peers_atom, std::string const &info_hash) -> peers_reply {
 			if (self->state.is_closed)
 				return closing();
-			if (self->state.left_behind.contains(info_hash))
+			if (self->state.left_behind.contains(info_hash) || self->state.arrivals.contains(info_hash))
 				return std::vector<peer_row>();
 			return self->state.session->peers(info_hash);
 		},
 		[self](status_atom) -> rows_reply {
 			auto rows = rows_of(self);
+			for (auto const &[info_hash, coming] : self->state.arrivals)
+				rows.push_back(coming.row);
 			for (auto const &[info_hash, left] : self->state.left_behind)
 				rows.push_back(left.row);
 			return rows;
@@ -189,6 +175,7 @@ session_actor::behavior_type session(
 				slot.record.sample_rates(now);
 				tell_of_retries(self, slot);
 				start_checkpoint_if_due(self, slot, now);
+				offer_unreadable_again(self, slot);
 				if (!slot.record.wants_peers())
 					continue;
 				if (auto const asked = self->state.session->connect_named_peers(info_hash); !asked)

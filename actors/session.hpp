@@ -1,12 +1,13 @@
 #pragma once
 
+#include "actors/admission.hpp"
 #include "actors/core/checkpoint_policy.hpp"
 #include "actors/core/rate_policy.hpp"
 #include "actors/core/torrent_record.hpp"
 #include "actors/core/warm_up.hpp"
 #include "actors/messages.hpp"
 
-#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ namespace ezio
 /// What the session actor works with.
 struct session_config {
 	std::unique_ptr<torrent_session> session;
+	admission_source admissions;
 	state_keeper_actor keeper; ///< none: nothing is kept for a restart
 	checkpoint_limits checkpoints;
 	verify_rate verifying;
@@ -27,23 +29,27 @@ struct session_config {
 
 /// Brings jobs that the session actor made for itself back to it. Outlives the jobs: the actor ends only
 /// after the last has come back.
-class session_job_sink;
-
 struct session_state {
 	/// One torrent: the record decides, the rest counts what is under way.
 	struct torrent {
-		explicit torrent(torrent_record r) : record(std::move(r)) {}
+		explicit torrent(torrent_record r)
+			: record(std::move(r)), unreadable(record.added().target_storage->unreadable())
+		{
+		}
 		torrent_record record;
 		torrent_state shown_state = torrent_state::checking; ///< as last published
 		bool is_job_pending = false;                         ///< a sync or a discard is under way
 		std::optional<error> read_failure; ///< the last failed read since the operator let it go on
-		std::uint64_t retries_told = 0;    ///< of its storage's, those that an event told of
-		std::int32_t verify_next = 0;      ///< next piece to verify
+		unreadable_watch unreadable;
+		caf::actor_clock::time_point unreadable_since; ///< the last change of them
+		std::uint64_t retries_told = 0;                ///< of its storage's, those that an event told of
+		std::int32_t verify_next = 0;                  ///< next piece to verify
 		std::size_t verify_pending = 0;
 		bool wants_verify = false; ///< once it is on stable storage
 		std::optional<error> verify_failure;
 		std::optional<warm_up> warming;
-		bool is_removed = false; ///< answers wait for the removed fact
+		std::map<std::int32_t, std::uint32_t> warm_read; ///< bytes of a piece that it has read, until all are
+		bool is_removed = false;                         ///< answers wait for the removed fact
 
 		// What is kept for a restart.
 		std::shared_ptr<add_request const> request;
@@ -55,8 +61,26 @@ struct session_state {
 		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
 	};
 
+	/// One whose target is being examined.
+	struct arrival {
+		addition_ptr addition;
+		std::shared_ptr<add_request const> request; ///< as the operator has changed it meanwhile
+		torrent_row row;                            ///< in state checking
+		caf::actor_clock::time_point since;
+		bool wants_verify = false; ///< once it is on stable storage
+		bool is_removed = false;   ///< given back as soon as it has been examined
+		std::vector<std::function<void(text_reply const &)>> waiting;
+		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
+	};
+	/// Who examines the additions to one target.
+	struct gate {
+		admission_actor actor;
+		std::size_t under_way = 0;
+	};
+
 	std::unique_ptr<torrent_session> session;
-	std::shared_ptr<session_job_sink> sink;
+	std::shared_ptr<job_sink> sink; ///< of its own jobs
+	admission_source admissions;
 	state_keeper_actor keeper;
 	checkpoint_limits checkpoints;
 	/// One that could not be added again after a restart: shown, until it is resumed or removed.
@@ -66,6 +90,8 @@ struct session_state {
 	};
 	rate_policy rates;
 	std::map<std::string, torrent> torrents;
+	std::map<std::string, arrival> arrivals;
+	std::map<std::string, gate> gates; ///< by target path
 	std::map<std::string, stranded> left_behind;
 	rate_pacer verify_pacer;
 	bool is_verify_tick_pending = false;
@@ -80,7 +106,7 @@ struct session_state {
 
 /// Owns the BitTorrent session: commands into calls, facts into records and events, and the syncs and
 /// verifications that make "done" true. Spawn it detached, since some of libtorrent's queries wait for its
-/// network thread and claiming a target waits for the device.
+/// network thread. It waits for no device but when it closes.
 session_actor::behavior_type session(
 	session_actor::stateful_pointer<session_state> self, std::shared_ptr<session_config> config);
 

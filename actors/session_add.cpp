@@ -10,7 +10,6 @@ namespace ezio::session_parts
 namespace
 {
 
-/// One of the last run that cannot go on stays in sight, and what was kept of it stays where it is.
 void leave_behind(self_pointer self, add_request const &request, error failure)
 {
 	auto const &info_hash = request.known_info_hash;
@@ -39,147 +38,107 @@ void leave_behind(self_pointer self, add_request const &request, error failure)
 torrent_evidence gather_evidence(added_torrent const &added)
 {
 	torrent_evidence evidence;
-	evidence.model = device_model(added.target);
+	evidence.device = added.device.value_or(device_identity{});
+	evidence.model = added.model;
 	evidence.disk = added.target_storage->claim().disk().name;
 	return evidence;
 }
 
-text_reply add_torrent(self_pointer self, add_request const &request)
+void tell_of_addition(self_pointer self, added_torrent const &added)
 {
-	if (self->state.is_closed)
-		return closing();
-	auto added = self->state.session->add(request);
-	if (!added) {
-		if (request.added_unix_ms && !self->state.torrents.contains(request.known_info_hash))
-			leave_behind(self, request, added.failure());
-		return added.failure();
-	}
-	auto const info_hash = added->info_hash;
-	self->state.left_behind.erase(info_hash);
-	auto const text = added->name + " on " + added->target;
-	emit(self, make_event(event_kind::torrent_added, info_hash, text));
-	if (!added->doubt.empty())
+	emit(self, make_event(event_kind::torrent_added, added.info_hash, added.name + " on " + added.target));
+	if (!added.doubt.empty())
 		emit(self,
-			make_event(event_kind::warning, info_hash,
-				"all of the target is hashed again, since it is not as it was kept: " + added->doubt));
+			make_event(event_kind::warning, added.info_hash,
+				"all of the target is hashed again, since it is not as it was kept: " + added.doubt));
+	if (self->state.keeper && added.identity_failure)
+		emit(self,
+			make_event(event_kind::warning, added.info_hash,
+				"the target cannot be told from another one: " + to_string(*added.identity_failure)));
+}
 
+torrent_slot make_slot(added_torrent added, add_request const &request, std::uint64_t added_unix_ms)
+{
 	auto own = std::make_shared<add_request>(request);
-	own->is_check = request.is_check || !added->doubt.empty();
+	own->is_check = request.is_check || !added.doubt.empty();
 	own->known_pieces.clear();
 	own->known_device.reset();
 	own->known_failure.reset();
-	auto const pieces = static_cast<std::size_t>(added->target_storage->pieces().piece_count());
-	auto durable = added->pieces.empty() ? std::vector<bool>(pieces) : added->pieces;
-	auto evidence = gather_evidence(*added);
-	auto const device = identify_device(request.target);
-	if (device)
-		evidence.device = *device;
-	auto const added_unix_ms = request.added_unix_ms.value_or(unix_ms_now());
+	auto const pieces = static_cast<std::size_t>(added.target_storage->pieces().piece_count());
+	auto durable = added.pieces.empty() ? std::vector<bool>(pieces) : added.pieces;
+	auto const device = added.device.value_or(device_identity{});
+	auto evidence = gather_evidence(added);
 	auto shown = *own;
 	shown.known_failure = request.known_failure;
-	torrent_slot slot(torrent_record(std::move(*added), shown, added_unix_ms, std::move(evidence)));
+	torrent_slot slot(torrent_record(std::move(added), shown, added_unix_ms, std::move(evidence)));
 	slot.wants_verify = request.is_verify;
 	slot.is_doubtful = std::exchange(own->is_check, false);
 	slot.request = std::move(own);
 	slot.durable_pieces = std::move(durable);
-	if (self->state.keeper) {
-		if (device)
-			slot.device = *device;
-		else
+	slot.device = device;
+	return slot;
+}
+
+/// Answers when the torrent is kept. One that cannot be kept is told of by the keeper, and added all the
+/// same.
+void answer_when_kept(
+	self_pointer self, torrent_slot const &slot, std::vector<std::function<void(text_reply const &)>> waiting)
+{
+	auto const info_hash = slot.record.added().info_hash;
+	auto answer = [self, waiting = std::move(waiting), info_hash] {
+		for (auto const &one : waiting)
+			one(text_reply(info_hash));
+	};
+	if (!self->state.keeper)
+		return answer();
+	++self->state.own_jobs;
+	auto const kept = [self, answer = std::move(answer)] {
+		--self->state.own_jobs;
+		answer();
+		finish_stop_if_idle(self);
+	};
+	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value, kept_of(slot))
+		.then(kept, [self, info_hash, kept](caf::error const &failure) {
 			emit(self,
 				make_event(event_kind::warning, info_hash,
-					"the target cannot be told from another one: " + to_string(device.failure())));
+					"it is not known yet whether a restart will find it: " +
+						to_string(from_caf(failure, "the state keeper"))));
+			kept();
+		});
+}
+
+} // namespace
+
+void turn_away(self_pointer self, add_request const &request, error const &failure)
+{
+	auto const &info_hash = request.known_info_hash;
+	if (request.added_unix_ms && !self->state.torrents.contains(info_hash) &&
+		!self->state.arrivals.contains(info_hash))
+		leave_behind(self, request, failure);
+}
+
+void take_in(self_pointer self, session_state::arrival const &coming)
+{
+	auto added = self->state.session->add(*coming.addition, *coming.request);
+	if (!added) {
+		turn_away(self, *coming.request, added.failure());
+		for (auto const &answer : coming.waiting)
+			answer(added.failure());
+		return;
 	}
-	auto &there = self->state.torrents.emplace(info_hash, std::move(slot)).first->second;
+	auto const info_hash = added->info_hash;
+	tell_of_addition(self, *added);
+	auto &there =
+		self->state.torrents
+			.emplace(info_hash, make_slot(std::move(*added), *coming.request, coming.row.added_unix_ms))
+			.first->second;
+	there.wants_verify |= coming.wants_verify;
 	if (there.record.failure())
 		publish_state(self, there);
 	apply_rates_or_warn(self);
 	self->state.session->request_status();
 	schedule_tick(self);
-	return info_hash;
-}
-
-} // namespace
-
-caf::result<text_reply> add_and_keep(self_pointer self, add_request const &request)
-{
-	auto added = add_torrent(self, request);
-	if (!added || !self->state.keeper)
-		return added;
-	auto const info_hash = *added;
-	auto promise = self->make_response_promise<text_reply>();
-	++self->state.own_jobs;
-	auto answer = [self, promise, info_hash]() mutable {
-		--self->state.own_jobs;
-		promise.deliver(text_reply(info_hash));
-		finish_stop_if_idle(self);
-	};
-	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value,
-			kept_of(self->state.torrents.at(info_hash)))
-		.then(answer, [self, info_hash, answer](caf::error const &failure) mutable {
-			emit(self,
-				make_event(event_kind::warning, info_hash,
-					"it is not known yet whether a restart will find it: " +
-						to_string(from_caf(failure, "the state keeper"))));
-			answer();
-		});
-	return promise;
-}
-
-void_reply resume_torrent(self_pointer self, std::string const &info_hash)
-{
-	if (auto const left = self->state.left_behind.find(info_hash); left != self->state.left_behind.end()) {
-		// The operator says that its device is there again, and that what went wrong before is mended.
-		auto request = *left->second.request;
-		request.is_paused = false;
-		request.is_check = request.is_check || std::exchange(request.known_failure, std::nullopt).has_value();
-		auto const added = add_torrent(self, request);
-		if (!added)
-			return added.failure();
-		keep(self, self->state.torrents.at(*added));
-		return {};
-	}
-	// What the session said before counts before.
-	collect_facts(self);
-	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) -> void_reply {
-		if (slot.is_job_pending || slot.record.is_verifying()) {
-			if (slot.record.failure())
-				return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
-		}
-		slot.read_failure.reset();
-		bool const had_failed = slot.record.resume();
-		if (had_failed)
-			slot.wants_verify = slot.request->is_verify;
-		keep(self, slot);
-		if (!had_failed)
-			return self->state.session->resume(info_hash);
-		send_to_all(self, slot, job_kind::discard, purpose::recover);
-		return {};
-	});
-}
-
-caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash)
-{
-	auto promise = self->make_response_promise<void_reply>();
-	if (self->state.left_behind.erase(info_hash) > 0) {
-		emit(self, make_event(event_kind::torrent_removed, info_hash));
-		if (self->state.keeper)
-			caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
-		promise.deliver(void_reply{});
-		return promise;
-	}
-	auto const begun = with_torrent(self, info_hash, [self, &info_hash, &promise](torrent_slot &slot) {
-		auto const asked = self->state.session->remove(info_hash);
-		if (asked) {
-			slot.is_removed = true;
-			slot.record.added().target_storage->leave();
-			slot.removal_promises.push_back(promise);
-		}
-		return asked;
-	});
-	if (!begun)
-		promise.deliver(begun);
-	return promise;
+	answer_when_kept(self, there, coming.waiting);
 }
 
 } // namespace ezio::session_parts

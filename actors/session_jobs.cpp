@@ -14,6 +14,7 @@ void on_recovered(self_pointer self, torrent_slot &slot)
 {
 	auto const &info_hash = slot.record.added().info_hash;
 	slot.record.added().target_storage->clear_failure();
+	slot.record.added().target_storage->unreadable()->clear();
 	if (self->state.is_closed || slot.is_removed)
 		return;
 	auto done = self->state.session->recheck(info_hash);

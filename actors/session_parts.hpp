@@ -4,6 +4,7 @@
 #include "actors/session.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,7 +70,8 @@ void start_checkpoint_if_due(self_pointer self, torrent_slot &slot, monotonic_ti
 void on_checkpoint_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure);
 
 // session_verify.cpp
-void_reply verify_torrent(self_pointer self, std::string const &info_hash);
+/// One that has failed is resumed first, as by the operator, and verified when all of it is there again.
+caf::result<void_reply> verify_torrent(self_pointer self, std::string const &info_hash);
 /// add --verify: as soon as everything is on stable storage.
 void start_verify_if_wanted(self_pointer self, torrent_slot &slot);
 /// The rate has a portion to give: first to whom comes after the one that had the last.
@@ -77,18 +79,44 @@ void on_verify_tick(self_pointer self);
 void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job);
 
 // session_warm.cpp
+/// Pieces that could not be read have waited long enough: the next peer that asks finds out.
+void offer_unreadable_again(self_pointer self, torrent_slot &slot);
 void_reply warm_torrent(self_pointer self, std::string const &info_hash);
 void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job);
 
 // session_facts.cpp: what the BitTorrent session reports.
 void collect_facts(self_pointer self);
 
-// session_add.cpp: how torrents come and go.
-/// The answer comes when the torrent is kept as well, so that who was told of it finds it again after a kill.
-/// One that cannot be kept is told of by the keeper, and added all the same.
-caf::result<text_reply> add_and_keep(self_pointer self, add_request const &request);
-void_reply resume_torrent(self_pointer self, std::string const &info_hash);
+// session_arrivals.cpp: torrents whose target is being examined.
+/// @p answer is called once, with what came of it, when the torrent is kept as well, so that who was told of
+/// it finds it again after a kill.
+void begin_arrival(self_pointer self, std::shared_ptr<add_request const> request,
+	std::function<void(text_reply const &)> answer);
+/// Null if there is none of that info-hash, or it has been removed.
+session_state::arrival *find_arrival(self_pointer self, std::string const &info_hash);
+/// What the operator changes of one holds when it comes in.
+void change_arrival(
+	self_pointer self, session_state::arrival &coming, std::function<void(add_request &)> const &change);
+void remove_arrival(session_state::arrival &coming, caf::typed_response_promise<void_reply> promise);
+/// The session closes: whoever waits is told, and nobody waits for a device.
+void give_up_arrivals(self_pointer self);
+error still_arriving(session_state::arrival const &coming);
+
+// session_add.cpp: torrents that come in.
+/// The target has been examined and found good.
+void take_in(self_pointer self, session_state::arrival const &coming);
+/// One of the last run that cannot go on stays in sight, and what was kept of it stays where it is. Another
+/// one is nobody's after its answer.
+void turn_away(self_pointer self, add_request const &request, error const &failure);
+
+// session_verbs.cpp: what operators do to torrents.
+caf::result<text_reply> add_torrent(self_pointer self, add_request request);
+void_reply pause_torrent(self_pointer self, std::string const &info_hash);
+/// The operator lets it go on: from what is on the device, if it had failed.
+void_reply resume_slot(self_pointer self, torrent_slot &slot);
+caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash);
 caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash);
+void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning);
 
 /// Runs @p action(slot) -> void_reply on one torrent.
 template <class Action>
@@ -96,6 +124,8 @@ void_reply with_torrent(self_pointer self, std::string const &info_hash, Action 
 {
 	if (self->state.is_closed)
 		return closing();
+	if (auto const *const coming = find_arrival(self, info_hash))
+		return still_arriving(*coming);
 	auto const found = self->state.torrents.find(info_hash);
 	if (auto const left = self->state.left_behind.find(info_hash); left != self->state.left_behind.end())
 		return make_error(errc::invalid_argument,

@@ -34,9 +34,11 @@ void start_sync_if_due(self_pointer self, torrent_slot &slot)
 void start_checkpoint_if_due(self_pointer self, torrent_slot &slot, monotonic_time now)
 {
 	auto const &row = slot.record.row();
-	if (!self->state.keeper || row.is_seed || row.state != torrent_state::downloading ||
-		slot.is_job_pending || slot.is_removed || self->state.is_closed ||
-		!slot.checkpoints.is_due(self->state.checkpoints, now, row.done_bytes))
+	// One of which a part is verified receives on.
+	bool const is_receiving = row.state == torrent_state::downloading ||
+		(row.state == torrent_state::verifying && !slot.record.is_complete());
+	if (!self->state.keeper || row.is_seed || !is_receiving || slot.is_job_pending || slot.is_removed ||
+		self->state.is_closed || !slot.checkpoints.is_due(self->state.checkpoints, now, row.done_bytes))
 		return;
 	// Asked before the flush: what comes in meanwhile is not covered by it.
 	auto pieces = self->state.session->pieces(row.info_hash);

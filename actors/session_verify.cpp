@@ -38,6 +38,10 @@ void send_verify_jobs(self_pointer self, torrent_slot &slot)
 		verify_bytes / target->pieces().piece_bytes);
 	while (slot.verify_pending < window && slot.verify_next < pieces && !slot.verify_failure &&
 		!self->state.is_closed && !slot.is_removed) {
+		if (!slot.record.is_to_verify(piece_index{slot.verify_next})) {
+			++slot.verify_next;
+			continue;
+		}
 		auto const size = target->pieces().piece_size(piece_index{slot.verify_next});
 		if (!self->state.verify_pacer.take(size, monotonic_clock::now())) {
 			schedule_verify(self);
@@ -67,12 +71,18 @@ void end_verify(self_pointer self, torrent_slot &slot)
 	auto e = make_event(event_kind::torrent_verified, info_hash);
 	e.new_value = std::to_string(slot.record.bad_pieces());
 	e.failure = slot.record.failure();
-	e.text = e.failure ? to_string(*e.failure) : "every piece on the device matches";
+	auto const read = slot.record.verify_total();
+	auto const all = slot.record.row().pieces_total;
+	e.text = e.failure ? to_string(*e.failure)
+		: read == all
+		? "every piece on the device matches"
+		: "every piece that is there matches: " + std::to_string(read) + " of " + std::to_string(all);
 	emit(self, std::move(e));
 	if (slot.record.failure() && !had_failed)
 		stop_failed(self, slot);
 	else
 		keep(self, slot);
+	start_verify_if_wanted(self, slot);
 	publish_state(self, slot);
 }
 
@@ -90,7 +100,14 @@ void continue_verify(self_pointer self, torrent_slot &slot)
 
 void_reply start_verify(self_pointer self, torrent_slot &slot)
 {
-	if (auto const started = slot.record.verify_started(); !started)
+	std::vector<bool> there;
+	if (!slot.record.is_complete()) {
+		auto pieces = self->state.session->pieces(slot.record.added().info_hash);
+		if (!pieces)
+			return pieces.failure();
+		there = *std::move(pieces);
+	}
+	if (auto const started = slot.record.verify_started(there); !started)
 		return started;
 	slot.verify_next = 0;
 	slot.verify_failure.reset();
@@ -126,6 +143,7 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 	} else if (!self->state.is_closed) {
 		auto const is_good = self->state.session->piece_matches(job.info_hash, job);
 		slot.record.on_piece_verified(job.piece, is_good);
+		job.target->unreadable()->remove(job.piece);
 		if (!is_good) {
 			auto e = make_event(
 				event_kind::hash_failed, job.info_hash, "verification: the device differs from the torrent");
@@ -138,7 +156,8 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 
 void start_verify_if_wanted(self_pointer self, torrent_slot &slot)
 {
-	if (!slot.wants_verify || !slot.record.row().is_synced || slot.is_removed || self->state.is_closed)
+	if (!slot.wants_verify || !slot.record.row().is_synced || slot.record.is_verifying() || slot.is_removed ||
+		self->state.is_closed)
 		return;
 	slot.wants_verify = false;
 	if (auto const started = start_verify(self, slot); !started)
@@ -147,9 +166,29 @@ void start_verify_if_wanted(self_pointer self, torrent_slot &slot)
 				"not verified: " + to_string(started.failure())));
 }
 
-void_reply verify_torrent(self_pointer self, std::string const &info_hash)
+caf::result<void_reply> verify_torrent(self_pointer self, std::string const &info_hash)
 {
-	return with_torrent(self, info_hash, [self](torrent_slot &slot) { return start_verify(self, slot); });
+	if (self->state.left_behind.contains(info_hash)) {
+		auto answer = resume_torrent(self, info_hash);
+		if (auto *const coming = find_arrival(self, info_hash))
+			coming->wants_verify = true;
+		return answer;
+	}
+	// What the session said before counts before.
+	collect_facts(self);
+	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
+		if (slot.record.failure()) {
+			auto const resumed = resume_slot(self, slot);
+			if (resumed)
+				slot.wants_verify = true;
+			return resumed;
+		}
+		if (slot.record.is_complete() && !slot.record.row().is_synced) {
+			slot.wants_verify = true; // it begins when the flush that is under way has ended
+			return {};
+		}
+		return start_verify(self, slot);
+	});
 }
 
 } // namespace ezio::session_parts

@@ -1,6 +1,7 @@
 #include "actors/session_parts.hpp"
 
 #include "actors/core/job_router.hpp"
+#include "actors/timeouts.hpp"
 
 #include <utility>
 
@@ -48,12 +49,40 @@ void send_warm_jobs(self_pointer self, torrent_slot &slot)
 	end_warm_if_over(self, slot);
 }
 
+/// A piece whose last stretch was read can be sent, one of which a read failed cannot.
+void note_readable(torrent_slot &slot, session_job const &job)
+{
+	auto const piece = to_int(job.piece);
+	if (job.failure) {
+		slot.warm_read.erase(piece);
+		if (job.failure->code == errc::io_error || job.failure->code == errc::unexpected_end)
+			job.target->unreadable()->add(job.piece);
+		return;
+	}
+	auto &read = slot.warm_read[piece];
+	read += job.length_bytes;
+	if (read < job.target->pieces().piece_size(job.piece))
+		return;
+	slot.warm_read.erase(piece);
+	job.target->unreadable()->remove(job.piece);
+}
+
 } // namespace
+
+void offer_unreadable_again(self_pointer self, torrent_slot &slot)
+{
+	auto const now = self->clock().now();
+	if (!slot.unreadable.look().empty())
+		slot.unreadable_since = now;
+	else if (slot.unreadable.is_any() && now - slot.unreadable_since >= timeouts::retry_unreadable)
+		slot.record.added().target_storage->unreadable()->clear();
+}
 
 void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job)
 {
 	slot.warming->ended(job.length_bytes, job.cached_bytes, job.failure);
 	slot.record.on_warmed(slot.warming->cached_bytes());
+	note_readable(slot, job);
 	if (job.failure) {
 		slot.record.on_read_error(*job.failure);
 		slot.record.note_error(*job.failure, unix_ms_now());
@@ -66,6 +95,7 @@ void_reply warm_torrent(self_pointer self, std::string const &info_hash)
 	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
 		if (auto const started = slot.record.warm_started(); !started)
 			return started;
+		slot.warm_read.clear();
 		slot.warming.emplace(slot.record.added().target_storage->pieces());
 		send_warm_jobs(self, slot);
 		return {};

@@ -135,6 +135,8 @@ std::string_view to_string(child_role role)
 		return "settings";
 	case child_role::session:
 		return "session";
+	case child_role::admission:
+		return "admission";
 	case child_role::state_keeper:
 		return "state_keeper";
 	case child_role::partition:

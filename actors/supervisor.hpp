@@ -26,13 +26,14 @@ enum class child_role : std::uint8_t {
 	control,
 	settings,
 	session,
+	admission,
 	state_keeper,
 	partition,
 	stats,
 	event_outlet,
 	event_logger
 };
-inline constexpr std::size_t child_roles = 8;
+inline constexpr std::size_t child_roles = 9;
 
 /// "control", "partition".
 std::string_view to_string(child_role role);
@@ -46,11 +47,13 @@ struct stop_stage {
 };
 
 /// The one list. No new requests first; the session hands its last jobs to the partitions before these write
-/// and flush; who reports and logs goes last, so that nothing that happens before is lost.
+/// and flush, and needs no admission any more; who reports and logs goes last, so that nothing that happens
+/// before is lost.
 inline constexpr std::array<stop_stage, child_roles> stop_order{{
 	{child_role::control, timeouts::stop_light_actor},
 	{child_role::settings, timeouts::stop_light_actor},
 	{child_role::session, timeouts::stop_session, true},
+	{child_role::admission, timeouts::stop_admission},
 	{child_role::state_keeper, timeouts::stop_light_actor},
 	{child_role::partition, timeouts::stop_partition, true},
 	{child_role::stats, timeouts::stop_light_actor},

@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 
 /// A control request to the session, which may wait for libtorrent's network thread.
 inline constexpr auto session_request = 10s;
-/// Adding a torrent: the checks open the device, and a sleeping disk takes its time to spin up.
+/// Adding a torrent, or resuming one that has not come in since the restart: the checks open the device, and
+/// a sleeping disk takes its time to spin up. What takes longer goes on and is shown in status.
 inline constexpr auto add_torrent = 60s;
 /// Keeping an added torrent for a restart, which its answer waits for; with the checks below control_request.
 inline constexpr auto keep_torrent = 10s;
@@ -32,6 +33,8 @@ inline constexpr auto load_interval = 1s;
 inline constexpr std::size_t load_samples = 5;
 /// How often the session asks libtorrent for changed torrents.
 inline constexpr auto status_interval = 500ms;
+/// A piece that could not be read is offered to peers again after so long, since some devices recover.
+inline constexpr auto retry_unreadable = 60s;
 /// How late a verification may notice a new rate.
 inline constexpr auto verify_interval = 1s;
 /// Resume and tracker answers while the session closes.
@@ -41,11 +44,13 @@ inline constexpr auto session_close = 15s;
 inline constexpr auto drain_partitions = 10s;
 /// Stop order: the session writes, syncs and closes (above session_close).
 inline constexpr auto stop_session = 60s;
+/// Stop order: the examination of a target ends. It holds no data, so one whose device hangs is left behind.
+inline constexpr auto stop_admission = 5s;
 /// Stop order: a partition writes what is dirty and flushes its devices.
 inline constexpr auto stop_partition = 60s;
 /// Stop order: an actor that holds no data.
 inline constexpr auto stop_light_actor = 20s;
 /// Stop order: all of it, as main waits for it; above the sum of the stages.
-inline constexpr auto stop_all = 240s;
+inline constexpr auto stop_all = 250s;
 
 } // namespace ezio::timeouts

@@ -111,7 +111,8 @@ constexpr auto table = std::to_array<command_info>({
 		selector_details},
 	{"add", "TORRENT TARGET", 2, 2, add_options, "check the target, add a torrent, print its info-hash",
 		"TARGET is a block device or an image file. Nothing is written before all safety checks have "
-		"passed."},
+		"passed. Until then it is shown in state checking; one whose device hangs there stays so, whether or "
+		"not its answer has timed out, until the device answers or it is removed."},
 	{"pause", "SEL...", 1, operands_unlimited, {}, "stop transfers, keep the torrent", selector_details},
 	{"resume", "SEL...", 1, operands_unlimited, {}, "go on; after an error, check the target first",
 		selector_details},
@@ -119,7 +120,10 @@ constexpr auto table = std::to_array<command_info>({
 		selector_details},
 	{"verify", "SEL...", 1, operands_unlimited, {},
 		"start reading the target itself and comparing every piece; see wait --for verified",
-		selector_details},
+		"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\". Of an "
+		"incomplete torrent the pieces that are there are read. What differs puts the torrent in state "
+		"error; "
+		"resume fetches it again. After an error it is resumed first, and read when all of it is there."},
 	{"warm", "SEL...", 1, operands_unlimited, {},
 		"start reading sources into the cache before they are asked for, as far as there is room",
 		"SEL is an info-hash prefix of 4 digits or more, a torrent's name, its target, or \"all\". What "

@@ -1,5 +1,6 @@
 #include "daemon/eziod.hpp"
 
+#include "actors/admission.hpp"
 #include "actors/bt/bt_session.hpp"
 #include "actors/bt/torrent_file.hpp"
 #include "actors/caf_error.hpp"
@@ -235,8 +236,8 @@ result<void> eziod::impl::open_state()
 	return {};
 }
 
-/// Goes on with the torrents of the last run. What cannot be read or added stays where it is, for the next
-/// start.
+/// Goes on with the torrents of the last run, before anybody can ask for them. What cannot be read or added
+/// stays where it is, for the next start.
 result<void> eziod::impl::restore_torrents()
 {
 	if (state == nullptr)
@@ -253,8 +254,9 @@ result<void> eziod::impl::restore_torrents()
 		warn({}, "a torrent of the last run is lost", fault);
 	for (auto const &torrent : kept->torrents) {
 		restored.insert(torrent.info_hash);
-		// A failure is the session's to show.
-		ask_control(system, gate.actor(), {to_add_request(torrent)}, [](control_reply const &) {});
+		// A failure is the session's to show. Ahead of every request: who asks for its torrents finds them
+		// all.
+		caf::anon_send(session, add_atom::value, to_add_request(torrent));
 	}
 	return {};
 }
@@ -329,6 +331,14 @@ result<void> eziod::impl::start_session()
 		return made.failure();
 	auto parts = std::make_shared<session_config>();
 	parts->session = std::move(*made);
+	parts->admissions.spawn = [this](std::string const &target) {
+		auto examiner = system.spawn<caf::detached>(ezio::admission);
+		watch(child_role::admission, "the examination of " + target, examiner);
+		return examiner;
+	};
+	parts->admissions.retire = [this](admission_actor const &examiner) {
+		caf::anon_send(supervisor, retire_atom::value, caf::actor_cast<caf::actor>(examiner));
+	};
 	parts->keeper = keeper;
 	parts->checkpoints = checkpoint_limits_of(config);
 	parts->verifying = verify_rate_of(config);
@@ -484,6 +494,10 @@ result<void> eziod::impl::start()
 	auto const with_session = start_session();
 	if (!with_session)
 		return with_session.failure();
+	// Before those of the configuration, which are often the same ones.
+	auto const gone_on = restore_torrents();
+	if (!gone_on)
+		return gone_on.failure();
 	auto const with_metrics = start_metrics();
 	if (!with_metrics)
 		return with_metrics.failure();
@@ -492,10 +506,6 @@ result<void> eziod::impl::start()
 	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
 		arena->prefault(blocks);
 	});
-	// Before those of the configuration, which are often the same ones.
-	auto const gone_on = restore_torrents();
-	if (!gone_on)
-		return gone_on.failure();
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
 	log->info("control on {}, events on {}, {} hashers, I/O by {}", socket->endpoint(),

@@ -5,6 +5,8 @@
 #include "actors/bt/session_settings.hpp"
 #include "actors/bt/swarm_torrent.hpp"
 #include "actors/bt/torrent_file.hpp"
+#include "actors/bt/unreadable_plugin.hpp"
+#include "actors/core/device_identity.hpp"
 #include "actors/core/target_rules.hpp"
 
 #include <libtorrent/add_torrent_params.hpp>
@@ -25,6 +27,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace ezio
@@ -33,8 +36,6 @@ namespace
 {
 
 using fact_kind = session_fact::kind;
-
-constexpr int torrent_bytes_max = 16 * 1024 * 1024;
 
 /// Payload since the torrent was added. libtorrent's own running total is brought up to date once a second
 /// only, and its exact one starts anew when the torrent is paused.
@@ -68,6 +69,128 @@ struct torrent_entry {
 	payload_total downloaded;
 	payload_total uploaded;
 };
+
+/// One torrent on its way in. What examine() writes, the session reads after it has returned.
+class bt_addition final : public torrent_addition
+{
+public:
+	bt_addition(
+		device_registry &devices, std::shared_ptr<add_request const> request, torrent_description description)
+		: m_devices(devices), m_request(std::move(request)), m_description(std::move(description))
+	{
+		m_outline.info_hash = m_description.info_hash;
+		m_outline.name = m_description.name;
+		m_outline.size_bytes = m_description.extents.device_bytes();
+		m_outline.pieces = static_cast<std::uint32_t>(m_description.pieces.piece_count());
+		m_outline.piece_bytes = m_description.pieces.piece_bytes;
+	}
+	~bt_addition() override
+	{
+		if (claim == nullptr)
+			return;
+		// The device first: who is let in to its extents finds it free.
+		claim.reset();
+		m_devices.release(m_outline.info_hash);
+	}
+
+	torrent_outline const &outline() const override { return m_outline; }
+	result<void> examine() override;
+	torrent_description &description() { return m_description; }
+
+	// Found by examine(); what the session takes is moved out of it.
+	std::vector<lt::tcp::endpoint> named_peers;
+	std::shared_ptr<lt::torrent_info const> info;
+	std::shared_ptr<device_claim> claim;
+	std::string doubt; ///< of the known pieces
+	std::optional<device_identity> device;
+	std::optional<error> identity_failure;
+	std::string model;
+
+private:
+	result<void> look_up_peers();
+	result<void> read_metainfo();
+	result<void> claim_target();
+	void question_known_pieces();
+
+	device_registry &m_devices;
+	std::shared_ptr<add_request const> m_request;
+	torrent_description m_description;
+	torrent_outline m_outline;
+};
+
+result<void> bt_addition::look_up_peers()
+{
+	for (auto const &peer : m_request->peers) {
+		auto const endpoints = resolve_endpoints(peer);
+		if (!endpoints)
+			return endpoints.failure();
+		named_peers.insert(named_peers.end(), endpoints->begin(), endpoints->end());
+	}
+	return {};
+}
+
+result<void> bt_addition::read_metainfo()
+{
+	lt::load_torrent_limits limits;
+	limits.max_buffer_size = static_cast<int>(torrent_bytes_max);
+	try {
+		info = std::make_shared<lt::torrent_info>(m_request->torrent, limits, lt::from_span);
+	} catch (lt::system_error const &e) {
+		return make_error(errc::invalid_torrent, e.code().message());
+	}
+	return {};
+}
+
+result<void> bt_addition::claim_target()
+{
+	auto const &path = m_request->target;
+	if (m_request->known_device) {
+		auto const now = identify_device(path);
+		if (!now)
+			return now.failure();
+		if (auto const other = difference(*m_request->known_device, *now); !other.empty())
+			return refuse_target(
+				"another-device", path, other, "add the torrent again if this is the right one");
+	}
+	target_request target;
+	target.path = path;
+	target.access = m_request->is_seed ? device_access::read_only : device_access::read_write;
+	target.allowed_checks = m_request->allowed_checks;
+	auto claimed = m_devices.claim(target, m_outline.info_hash, m_description.extents);
+	if (!claimed)
+		return claimed.failure();
+	claim = std::move(*claimed);
+
+	model = device_model(path);
+	if (auto const now = identify_device(path))
+		device = *now;
+	else
+		identity_failure = now.failure();
+	return {};
+}
+
+void bt_addition::question_known_pieces()
+{
+	if (m_request->is_check || m_request->known_pieces.empty())
+		return;
+	// For these reads only; nobody routes jobs of it.
+	auto const probe = std::make_shared<storage>(
+		storage_id{0}, m_outline.info_hash, m_description.pieces, m_description.extents, claim);
+	doubt = doubt_known_pieces(*info, probe, m_request->known_pieces, [this] { return is_abandoned(); });
+}
+
+result<void> bt_addition::examine()
+{
+	if (is_abandoned())
+		return make_error(errc::aborted, "given up before the target was looked at");
+	for (auto const step :
+		{&bt_addition::look_up_peers, &bt_addition::read_metainfo, &bt_addition::claim_target}) {
+		if (auto const done = (this->*step)(); !done)
+			return done;
+	}
+	question_known_pieces();
+	return {};
+}
 
 session_fact make_fact(fact_kind kind, std::string info_hash)
 {
@@ -173,7 +296,8 @@ public:
 	void set_wakeup(std::function<void()> wakeup) override;
 	std::vector<session_fact> collect() override;
 	void request_status() override { m_session->post_torrent_updates({}); }
-	result<added_torrent> add(add_request const &request) override;
+	result<std::shared_ptr<torrent_addition>> begin(std::shared_ptr<add_request const> request) override;
+	result<added_torrent> add(torrent_addition &examined, add_request const &request) override;
 	result<void> pause(std::string const &info_hash) override;
 	result<void> resume(std::string const &info_hash) override;
 	result<void> recheck(std::string const &info_hash) override;
@@ -191,6 +315,7 @@ public:
 
 private:
 	result<torrent_entry *> find(std::string const &info_hash);
+	result<void> check_is_new(std::string const &info_hash) const;
 	/// For a torrent that knows peers and takes none of them for worth a connection.
 	void count_peers_anew(lt::torrent_handle const &torrent);
 	/// Any thread: a fact that is not one of libtorrent's alerts.
@@ -290,6 +415,8 @@ void bt_session::on_disk_error(disk_job const &job)
 		job.kind == job_kind::write || job.kind == job_kind::release || job.kind == job_kind::sync;
 	if (is_write && !job.is_first_failure)
 		return;
+	if (job.kind == job_kind::read)
+		job.target->unreadable()->add(job.piece);
 	auto fact = make_fact(fact_kind::disk_error, job.target->info_hash());
 	fact.failure = job.failure;
 	fact.piece = to_int(job.piece);
@@ -426,12 +553,8 @@ result<torrent_entry *> bt_session::find(std::string const &info_hash)
 	return found->second.get();
 }
 
-result<added_torrent> bt_session::add(add_request const &request)
+result<void> bt_session::check_is_new(std::string const &info_hash) const
 {
-	auto description = parse_torrent(request.torrent);
-	if (!description)
-		return description.failure();
-	auto const &info_hash = description->info_hash;
 	if (m_torrents.contains(info_hash))
 		return make_error(errc::already_exists, "torrent " + info_hash + " was added before");
 	for (auto const &entry : m_removing) {
@@ -439,57 +562,48 @@ result<added_torrent> bt_session::add(add_request const &request)
 			return make_error(
 				errc::already_exists, "torrent " + info_hash + " is still being removed; try again");
 	}
+	return {};
+}
 
+result<std::shared_ptr<torrent_addition>> bt_session::begin(std::shared_ptr<add_request const> request)
+{
+	auto description = parse_torrent(request->torrent);
+	if (!description)
+		return description.failure();
+	if (auto const is_new = check_is_new(description->info_hash); !is_new)
+		return is_new.failure();
+	return std::shared_ptr<torrent_addition>(
+		std::make_shared<bt_addition>(*m_config.devices, std::move(request), std::move(*description)));
+}
+
+result<added_torrent> bt_session::add(torrent_addition &examined, add_request const &request)
+{
+	auto &addition = static_cast<bt_addition &>(examined);
+	auto const &info_hash = addition.outline().info_hash;
+	if (auto const is_new = check_is_new(info_hash); !is_new)
+		return is_new.failure();
+	auto &description = addition.description();
 	auto entry = std::make_unique<torrent_entry>();
 	entry->info_hash = info_hash;
-	entry->size_bytes = description->extents.device_bytes();
-	for (auto const &peer : request.peers) {
-		auto endpoints = resolve_endpoints(peer);
-		if (!endpoints)
-			return endpoints.failure();
-		entry->named_peers.insert(entry->named_peers.end(), endpoints->begin(), endpoints->end());
-	}
-	lt::error_code code;
-	lt::load_torrent_limits limits;
-	limits.max_buffer_size = torrent_bytes_max;
-	try {
-		entry->info = std::make_shared<lt::torrent_info>(request.torrent, limits, lt::from_span);
-	} catch (lt::system_error const &e) {
-		return make_error(errc::invalid_torrent, e.code().message());
-	}
-
-	if (request.known_device) {
-		auto const now = identify_device(request.target);
-		if (!now)
-			return now.failure();
-		if (auto const other = difference(*request.known_device, *now); !other.empty())
-			return refuse_target(
-				"another-device", request.target, other, "add the torrent again if this is the right one");
-	}
-	target_request target;
-	target.path = request.target;
-	target.access = request.is_seed ? device_access::read_only : device_access::read_write;
-	target.allowed_checks = request.allowed_checks;
-	auto claim = m_config.devices->claim(target, info_hash, description->extents);
-	if (!claim)
-		return claim.failure();
+	entry->size_bytes = description.extents.device_bytes();
+	entry->named_peers = addition.named_peers;
+	entry->info = addition.info;
 
 	added_torrent added;
 	added.info_hash = info_hash;
-	added.info_hash_v2 = description->info_hash_v2;
-	added.name = description->name;
+	added.info_hash_v2 = description.info_hash_v2;
+	added.name = description.name;
 	added.target = request.target;
-	auto route = m_config.routes->route_for((*claim)->disk());
+	added.doubt = addition.doubt;
+	added.device = addition.device;
+	added.identity_failure = addition.identity_failure;
+	added.model = addition.model;
+	auto route = m_config.routes->route_for(addition.claim->disk());
 	added.target_storage = std::make_shared<storage>(storage_id{m_next_storage++}, info_hash,
-		description->pieces, std::move(description->extents), std::move(*claim), std::move(route));
-
-	bool is_check = request.is_check;
-	if (!is_check && !request.known_pieces.empty()) {
-		added.doubt = doubt_known_pieces(*entry->info, added.target_storage, request.known_pieces);
-		is_check = !added.doubt.empty();
-		if (!is_check)
-			added.pieces = request.known_pieces;
-	}
+		description.pieces, description.extents, addition.claim, std::move(route));
+	bool const is_check = request.is_check || !added.doubt.empty();
+	if (!is_check)
+		added.pieces = request.known_pieces;
 
 	lt::add_torrent_params params;
 	params.ti = std::make_shared<lt::torrent_info>(*entry->info);
@@ -524,25 +638,31 @@ result<added_torrent> bt_session::add(add_request const &request)
 	swarm_role role;
 	role.pieces = params.ti->num_pieces();
 	role.is_source = request.is_seed;
+	role.unreadable = added.target_storage->unreadable();
 	role.tells_peers = m_defaults.has_pex && !params.ti->priv();
 	role.audience = added.target_storage->audience();
 	params.extensions.emplace_back([role](lt::torrent_handle const &torrent, lt::client_data_t) {
 		return std::make_shared<swarm_torrent>(torrent, role);
 	});
+	// Behind the others, since it keeps requests from those that come after it.
+	params.extensions.emplace_back(
+		[unreadable = added.target_storage->unreadable()](
+			lt::torrent_handle const &, lt::client_data_t) { return make_unreadable_plugin(unreadable); });
 
 	auto const save_path = params.save_path;
 	entry->is_source = request.is_seed;
 	entry->is_receiving = !entry->is_source;
 	if (entry->is_receiving)
 		m_config.routes->set_receiving(true);
+	lt::error_code code;
 	entry->handle = m_session->add_torrent(std::move(params), code);
 	if (code) {
 		m_lobby.withdraw(save_path);
-		m_config.devices->release(info_hash);
 		announce_receiving();
 		return make_error(errc::invalid_torrent, "libtorrent refused the torrent: " + code.message());
 	}
 	m_torrents.emplace(info_hash, std::move(entry));
+	addition.claim.reset();
 	announce_receiving();
 	return added;
 }

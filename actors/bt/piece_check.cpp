@@ -111,8 +111,8 @@ bool piece_matches(lt::torrent_info const &info, disk_job const &job)
 	return files.root(file) == to_lt(merkle_root(job.block_sha256, leaves));
 }
 
-std::string doubt_known_pieces(
-	lt::torrent_info const &info, std::shared_ptr<storage> const &target, std::vector<bool> const &known)
+std::string doubt_known_pieces(lt::torrent_info const &info, std::shared_ptr<storage> const &target,
+	std::vector<bool> const &known, std::function<bool()> const &is_abandoned)
 {
 	auto const pieces = static_cast<std::size_t>(target->pieces().piece_count());
 	if (known.size() != pieces)
@@ -127,6 +127,8 @@ std::string doubt_known_pieces(
 		return to_string(open.failure());
 	aligned_buffer const buffer(static_cast<std::byte *>(::operator new(buffer_bytes, buffer_alignment)));
 	for (auto const piece : choose_sample(known, count)) {
+		if (is_abandoned())
+			return "nobody waited for the rest";
 		disk_job job;
 		job.kind = job_kind::hash_piece;
 		job.target = target;

@@ -5,6 +5,7 @@
 
 #include <libtorrent/fwd.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,8 @@ bool piece_matches(lt::torrent_info const &info, disk_job const &job);
 /// Are the pieces that a torrent is said to have on its target? Hashes a few of them, the first and the last
 /// among them: not a proof, but a device that was exchanged, restored or written to by another system is
 /// found out. Reads at most 64 MiB, or two pieces. Answers why they are not to be trusted; empty if they are.
-/// Blocks on the device.
-std::string doubt_known_pieces(
-	lt::torrent_info const &info, std::shared_ptr<storage> const &target, std::vector<bool> const &known);
+/// Blocks on the device; @p is_abandoned is asked before each piece and ends it.
+std::string doubt_known_pieces(lt::torrent_info const &info, std::shared_ptr<storage> const &target,
+	std::vector<bool> const &known, std::function<bool()> const &is_abandoned);
 
 } // namespace ezio

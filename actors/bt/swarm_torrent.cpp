@@ -20,7 +20,7 @@ constexpr int roster_period_s = 10;
 } // namespace
 
 swarm_torrent::swarm_torrent(lt::torrent_handle torrent, swarm_role role)
-	: m_torrent(std::move(torrent)), m_role(std::move(role))
+	: m_torrent(std::move(torrent)), m_role(std::move(role)), m_unreadable(m_role.unreadable)
 {
 	if (m_role.is_source)
 		m_spreader.emplace(m_role.pieces,
@@ -68,6 +68,12 @@ void swarm_torrent::direct()
 {
 	if (!m_spreader)
 		return;
+	for (auto const piece : m_unreadable.look()) {
+		if (m_unreadable.contains(piece))
+			m_spreader->lose(piece);
+		else
+			m_spreader->regain(piece);
+	}
 	if (m_spreader->is_done()) {
 		// Once: peers say what they have for as long as others download.
 		if (std::exchange(m_is_open, true))

@@ -3,6 +3,7 @@
 #include "actors/core/peer_roster.hpp"
 #include "actors/core/piece_audience.hpp"
 #include "actors/core/piece_spreader.hpp"
+#include "actors/core/unreadable_pieces.hpp"
 
 #include <libtorrent/extensions.hpp>
 #include <libtorrent/torrent_handle.hpp>
@@ -23,7 +24,8 @@ struct swarm_role {
 	std::int32_t pieces = 0;
 	bool is_source = false;  ///< it was added with all bytes: directs who takes which piece from it
 	bool tells_peers = true; ///< PEX is on, and the torrent is not private
-	std::shared_ptr<piece_audience> audience; ///< is told what connected peers have; must be there
+	std::shared_ptr<piece_audience> audience;            ///< is told what connected peers have; must be there
+	std::shared_ptr<unreadable_pieces const> unreadable; ///< which a source does not give to anybody
 };
 
 /// What we know of a torrent's peers and tell them; a libtorrent plugin, one for each torrent.
@@ -73,6 +75,7 @@ private:
 	int m_ticks = 0;
 	std::uint64_t m_last_peer = 0;
 	std::optional<piece_spreader> m_spreader;
+	unreadable_watch m_unreadable; ///< of which the spreader knows
 	peer_roster m_roster;
 	std::map<std::uint64_t, swarm_peer *> m_peers; ///< each leaves by itself
 };

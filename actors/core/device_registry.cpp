@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -68,6 +70,35 @@ struct known_claim {
 	storage_identity storage;
 };
 
+/// What a descriptor is of, under whatever path.
+struct opened_node {
+	std::uint64_t device_number = 0;
+	std::uint64_t inode = 0; ///< files only
+	friend bool operator==(opened_node const &, opened_node const &) = default;
+};
+
+result<opened_node> node_of(unique_fd const &fd, std::string const &path)
+{
+	struct stat status {
+	};
+	if (::fstat(fd.number(), &status) != 0)
+		return open_error("fstat", path, errno);
+	if (S_ISBLK(status.st_mode))
+		return opened_node{status.st_rdev, 0};
+	return opened_node{status.st_dev, status.st_ino};
+}
+
+/// Lets a refusal pass that the operator overrides.
+result<void> unless_allowed(target_request const &request, result<void> outcome)
+{
+	if (outcome)
+		return {};
+	auto const &e = outcome.failure();
+	if (e.code != errc::target_refused || !request.allowed_checks.contains(e.check))
+		return outcome;
+	return {};
+}
+
 class posix_device_registry final : public device_registry
 {
 public:
@@ -82,33 +113,77 @@ public:
 	void release(std::string const &info_hash) override;
 
 private:
+	/// The right to claim one device or file, waited for while another thread does.
+	class turn
+	{
+	public:
+		turn(posix_device_registry &registry, opened_node node);
+		~turn();
+		turn(turn const &) = delete;
+		turn &operator=(turn const &) = delete;
+
+	private:
+		posix_device_registry &m_registry;
+		opened_node m_node;
+	};
+
 	result<unique_fd> open_to_look(
 		target_request const &request, std::uint64_t highest_end_bytes, created_file &created) const;
 	result<unique_fd> create_file(std::string const &path) const;
 	result<target_facts> look(
 		target_request const &request, unique_fd const &fd, extent_map const &extents) const;
-	/// Runs all rules; the value says if one that makes O_EXCL fail was overridden.
-	result<bool> check(target_request const &request, target_facts const &target, extent_map const &extents,
-		bool was_created) const;
+	result<void> check_device(target_request const &request, target_facts const &target,
+		extent_map const &extents, bool was_created) const;
+	/// Is anything else using the device? The value says if what makes O_EXCL fail was overridden.
+	result<bool> check_users(target_request const &request, target_facts const &target) const;
+	/// The extents count as in use from now on, if no other torrent uses them.
+	result<void> use_extents(extents_in_use use, target_facts const &target);
+	void give_back_last(std::string const &info_hash);
+	result<std::shared_ptr<posix_device_claim>> claim_unused(
+		target_request const &request, target_facts const &target, unique_fd looked);
+	result<std::shared_ptr<posix_device_claim>> claim_in_turn(target_request const &request,
+		std::string const &info_hash, extent_map const &extents, unique_fd looked, bool was_created);
 	result<std::shared_ptr<posix_device_claim>> open_claim(
 		target_request const &request, target_facts const &target, unique_fd looked, bool is_busy_by_choice);
 	result<unique_fd> open_block_device(
 		target_request const &request, unique_fd const &looked, bool is_busy_by_choice) const;
 	result<std::shared_ptr<file_lock>> lock_file(
-		target_request const &request, target_facts const &target, unique_fd const &looked) const;
-	std::shared_ptr<posix_device_claim> find_claim(target_facts const &target, device_access access) const;
+		target_request const &request, target_facts const &target, unique_fd const &looked);
+	std::shared_ptr<posix_device_claim> find_claim(target_facts const &target, device_access access);
 	std::shared_ptr<flush_history> flushes_of(disk_identity const &disk);
 
 	direct_io_mode m_direct;
 	std::shared_ptr<io_engine_choice> m_engines;
 	system_paths m_paths;
 	block_topology m_topology;
+	/// Held for a look or a change only: a device that hangs keeps nobody but who wants that device.
 	std::mutex m_mutex;
+	std::condition_variable m_turn_ended;
+	std::vector<opened_node> m_turns;     ///< being claimed; guarded by m_mutex
 	std::vector<known_claim> m_claims;    ///< guarded by m_mutex
 	std::vector<extents_in_use> m_in_use; ///< guarded by m_mutex
 	/// By device number of the disk; guarded by m_mutex.
 	std::map<std::uint64_t, std::weak_ptr<flush_history>> m_flushes;
 };
+
+posix_device_registry::turn::turn(posix_device_registry &registry, opened_node node)
+	: m_registry(registry), m_node(node)
+{
+	std::unique_lock lock(registry.m_mutex);
+	auto &turns = registry.m_turns;
+	registry.m_turn_ended.wait(
+		lock, [&] { return std::find(turns.begin(), turns.end(), node) == turns.end(); });
+	turns.push_back(node);
+}
+
+posix_device_registry::turn::~turn()
+{
+	{
+		std::lock_guard const lock(m_registry.m_mutex);
+		std::erase(m_registry.m_turns, m_node);
+	}
+	m_registry.m_turn_ended.notify_all();
+}
 
 result<unique_fd> posix_device_registry::create_file(std::string const &path) const
 {
@@ -196,52 +271,62 @@ result<target_facts> posix_device_registry::look(
 	return target;
 }
 
-result<bool> posix_device_registry::check(target_request const &request, target_facts const &target,
+result<void> posix_device_registry::check_device(target_request const &request, target_facts const &target,
 	extent_map const &extents, bool was_created) const
 {
-	bool is_busy_by_choice = false;
-	auto const passes = [&](result<void> outcome) -> result<void> {
-		if (outcome)
-			return {};
-		auto const &e = outcome.failure();
-		if (e.code != errc::target_refused || !request.allowed_checks.contains(e.check))
-			return outcome;
-		// What --allow cannot do: make a device larger, or an image whole that is only read.
-		if (e.check == "too-small" &&
-			(target.device.geometry.is_block_device || target.access == device_access::read_only))
-			return outcome;
-		is_busy_by_choice |= e.check == "mounted" || e.check == "held";
-		return {};
-	};
 	bool const is_write = request.access == device_access::read_write;
 	if (is_write) {
-		if (auto ok = passes(check_write_protection(target)); !ok)
-			return ok.failure();
+		if (auto ok = unless_allowed(request, check_write_protection(target)); !ok)
+			return ok;
 	}
 	if (!was_created) {
-		if (auto ok = passes(check_size(target)); !ok)
+		// What --allow cannot do: make a device larger, or an image whole that is only read.
+		auto fits = check_size(target);
+		if (is_write && !target.device.geometry.is_block_device)
+			fits = unless_allowed(request, std::move(fits));
+		if (!fits)
+			return fits;
+	}
+	if (is_write)
+		return unless_allowed(request, check_alignment(target, extents));
+	return {};
+}
+
+result<void> posix_device_registry::use_extents(extents_in_use use, target_facts const &target)
+{
+	std::lock_guard const lock(m_mutex);
+	if (auto ok = check_overlap(target, m_in_use); !ok)
+		return ok;
+	m_in_use.push_back(std::move(use));
+	return {};
+}
+
+void posix_device_registry::give_back_last(std::string const &info_hash)
+{
+	std::lock_guard const lock(m_mutex);
+	auto const last = std::find_if(m_in_use.rbegin(), m_in_use.rend(),
+		[&](extents_in_use const &use) { return use.info_hash == info_hash; });
+	m_in_use.erase(std::next(last).base());
+}
+
+result<bool> posix_device_registry::check_users(
+	target_request const &request, target_facts const &target) const
+{
+	if (request.access != device_access::read_write)
+		return false;
+	auto const unmounted = check_mounts(target, m_topology);
+	auto const unheld = check_holders(target, m_topology);
+	for (auto const &outcome : {check_swap(target, m_topology), unmounted, unheld}) {
+		if (auto ok = unless_allowed(request, outcome); !ok)
 			return ok.failure();
 	}
-	if (is_write) {
-		if (auto ok = passes(check_alignment(target, extents)); !ok)
-			return ok.failure();
-	}
-	if (auto ok = passes(check_overlap(target, m_in_use)); !ok)
-		return ok.failure();
-	if (is_write) {
-		if (auto ok = passes(check_swap(target, m_topology)); !ok)
-			return ok.failure();
-		if (auto ok = passes(check_mounts(target, m_topology)); !ok)
-			return ok.failure();
-		if (auto ok = passes(check_holders(target, m_topology)); !ok)
-			return ok.failure();
-	}
-	return is_busy_by_choice;
+	return !unmounted || !unheld;
 }
 
 std::shared_ptr<posix_device_claim> posix_device_registry::find_claim(
-	target_facts const &target, device_access access) const
+	target_facts const &target, device_access access)
 {
+	std::lock_guard const lock(m_mutex);
 	for (auto const &known : m_claims) {
 		if (known.device_number != target.device.device_number || known.inode != target.device.inode ||
 			known.storage != target.location.storage)
@@ -255,6 +340,7 @@ std::shared_ptr<posix_device_claim> posix_device_registry::find_claim(
 /// Partitions of one disk share its write cache, and with it what a failed flush means.
 std::shared_ptr<flush_history> posix_device_registry::flushes_of(disk_identity const &disk)
 {
+	std::lock_guard const lock(m_mutex);
 	std::erase_if(m_flushes, [](auto const &known) { return known.second.expired(); });
 	auto &known = m_flushes[disk.device_number];
 	auto flushes = known.lock();
@@ -281,7 +367,7 @@ result<unique_fd> posix_device_registry::open_block_device(
 }
 
 result<std::shared_ptr<file_lock>> posix_device_registry::lock_file(
-	target_request const &request, target_facts const &target, unique_fd const &looked) const
+	target_request const &request, target_facts const &target, unique_fd const &looked)
 {
 	std::shared_ptr<file_lock> lock;
 	for (auto const access : {device_access::read_write, device_access::read_only}) {
@@ -351,31 +437,56 @@ result<std::shared_ptr<posix_device_claim>> posix_device_registry::open_claim(
 		std::move(lock), std::move(disk), std::move(flushes));
 }
 
+result<std::shared_ptr<posix_device_claim>> posix_device_registry::claim_unused(
+	target_request const &request, target_facts const &target, unique_fd looked)
+{
+	auto const is_busy_by_choice = check_users(request, target);
+	if (!is_busy_by_choice)
+		return is_busy_by_choice.failure();
+	return open_claim(request, target, std::move(looked), *is_busy_by_choice);
+}
+
+result<std::shared_ptr<posix_device_claim>> posix_device_registry::claim_in_turn(
+	target_request const &request, std::string const &info_hash, extent_map const &extents, unique_fd looked,
+	bool was_created)
+{
+	auto const target = look(request, looked, extents);
+	if (!target)
+		return target.failure();
+	if (auto ok = check_device(request, *target, extents, was_created); !ok)
+		return ok.failure();
+	auto const used = use_extents({info_hash, request.access, target->location, target->ranges}, *target);
+	if (!used)
+		return used.failure();
+	auto claim = claim_unused(request, *target, std::move(looked));
+	if (!claim) {
+		give_back_last(info_hash);
+		return claim;
+	}
+	std::lock_guard const lock(m_mutex);
+	std::erase_if(m_claims, [](known_claim const &known) { return known.claim.expired(); });
+	m_claims.push_back(
+		{claim.value(), target->device.device_number, target->device.inode, target->location.storage});
+	return claim;
+}
+
 result<std::shared_ptr<device_claim>> posix_device_registry::claim(
 	target_request const &request, std::string const &info_hash, extent_map const &extents)
 {
 	if (auto valid = validate_allowed_checks(request.allowed_checks); !valid)
 		return valid.failure();
-	std::lock_guard const guard(m_mutex);
-	std::erase_if(m_claims, [](known_claim const &known) { return known.claim.expired(); });
-
 	created_file created;
 	auto looked = open_to_look(request, extents.highest_end_bytes(), created);
 	if (!looked)
 		return looked.failure();
-	auto const target = look(request, looked.value(), extents);
-	if (!target)
-		return target.failure();
-	auto const is_busy_by_choice = check(request, *target, extents, static_cast<bool>(created));
-	if (!is_busy_by_choice)
-		return is_busy_by_choice.failure();
-	auto claim = open_claim(request, *target, std::move(looked).value(), *is_busy_by_choice);
+	auto const node = node_of(*looked, request.path);
+	if (!node)
+		return node.failure();
+	turn const mine(*this, *node);
+	auto claim =
+		claim_in_turn(request, info_hash, extents, std::move(looked).value(), static_cast<bool>(created));
 	if (!claim)
 		return claim.failure();
-
-	m_claims.push_back(
-		{claim.value(), target->device.device_number, target->device.inode, target->location.storage});
-	m_in_use.push_back({info_hash, request.access, target->location, target->ranges});
 	created.keep();
 	return std::shared_ptr<device_claim>(std::move(claim).value());
 }

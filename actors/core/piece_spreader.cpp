@@ -101,6 +101,22 @@ void piece_spreader::sent(peer_id peer)
 		state->silent_ticks = 0;
 }
 
+void piece_spreader::lose(piece_index piece)
+{
+	// As if somebody had it who stays; whoever was to get it from here does not wait for it any more.
+	if (at(piece).holders++ == 0)
+		came_out(piece);
+	was_passed_on(piece);
+}
+
+void piece_spreader::regain(piece_index piece)
+{
+	if (--at(piece).holders != 0)
+		return;
+	--m_out;
+	wait_again(piece);
+}
+
 void piece_spreader::tick()
 {
 	m_rate = m_outs_ever - m_outs_at_tick;

@@ -64,6 +64,10 @@ public:
 	void asked(peer_id peer, piece_index piece, monotonic_time now);
 	/// Payload was sent to the peer.
 	void sent(peer_id peer);
+	/// The source cannot read the piece: nobody is shown it, and nobody waits for it to come out.
+	void lose(piece_index piece);
+	/// A piece that was lost can be read again.
+	void regain(piece_index piece);
 	/// Once a second.
 	void tick();
 
@@ -77,7 +81,7 @@ public:
 
 private:
 	struct piece_state {
-		std::uint32_t holders = 0; ///< peers that have it, sources apart
+		std::uint32_t holders = 0; ///< peers that have it, sources apart; one more if it is lost
 		std::size_t out_at = 0;    ///< pieces that had come out when it did
 		peer_id owner = 0;         ///< it was given to that peer, which is the only one to have it; 0: none
 		bool is_stuck = false;     ///< in m_stuck, and given again

@@ -4,6 +4,7 @@
 #include "actors/core/extent_map.hpp"
 #include "actors/core/piece_audience.hpp"
 #include "actors/core/units.hpp"
+#include "actors/core/unreadable_pieces.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -48,6 +49,9 @@ public:
 
 	/// Who may ask for its pieces; outlives the storage where it is told of peers. Never null.
 	std::shared_ptr<piece_audience> const &audience() const { return m_audience; }
+
+	/// Pieces that cannot be sent at the moment. Never null.
+	std::shared_ptr<unreadable_pieces> const &unreadable() const { return m_unreadable; }
 
 	/// True once a write or a flush failed: no write is tried any more until the failure is cleared.
 	bool has_failed() const { return m_has_failed.load(std::memory_order_acquire); }
@@ -114,6 +118,8 @@ private:
 	std::shared_ptr<device_route> m_route;
 	std::shared_ptr<piece_audience> const m_audience =
 		std::make_shared<piece_audience>(m_pieces.piece_count());
+	std::shared_ptr<unreadable_pieces> const m_unreadable =
+		std::make_shared<unreadable_pieces>(m_pieces.piece_count());
 	std::atomic<std::uint32_t> m_readers{0};
 	std::atomic<bool> m_has_failed{false};
 	mutable std::mutex m_mutex;

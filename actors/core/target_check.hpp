@@ -32,18 +32,19 @@ std::vector<target_check_info> const &target_checks();
 /// errc::invalid_argument if a name is no check or one that cannot be allowed.
 result<void> validate_allowed_checks(std::set<std::string> const &names);
 
-/// Keeps the claims of this process: torrents on disjoint extents of one device share one claim. Thread-safe;
-/// methods may block on the device.
+/// Keeps the claims of this process: torrents on disjoint extents of one device share one claim. Thread-safe.
+/// A claim may block on its device, for ever if that hangs, and delays others of the same device only.
 class device_registry
 {
 public:
 	virtual ~device_registry() = default;
 	/// Runs every safety check and opens the device. A refusal is errc::target_refused with error::check set
 	/// and a message that says why and what would allow it. Nothing is written. The extents count as in use
-	/// until release() with the same claim and info_hash.
+	/// until release() with the same claim and info_hash. One claim of an info_hash at a time.
 	virtual result<std::shared_ptr<device_claim>> claim(
 		target_request const &request, std::string const &info_hash, extent_map const &extents) = 0;
-	/// The torrent gave up its extents. The device is closed when its last claim pointer is gone too.
+	/// The torrent gave up its extents. Never blocks. The device is closed when its last claim pointer is
+	/// gone too.
 	virtual void release(std::string const &info_hash) = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "actors/core/torrent_record.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -81,7 +82,7 @@ torrent_row torrent_record::row() const
 	row.done_bytes = m_is_complete ? row.size_bytes : m_swarm.done_bytes;
 	row.pieces_done = m_is_complete ? row.pieces_total : m_swarm.pieces_done;
 	if (row.state == torrent_state::verifying)
-		row.progress = row.pieces_total == 0 ? 1 : static_cast<double>(m_verified_pieces) / row.pieces_total;
+		row.progress = m_verify_total == 0 ? 1 : static_cast<double>(m_verified_pieces) / m_verify_total;
 	else if (row.state == torrent_state::checking)
 		row.progress = m_swarm.is_checking ? m_swarm.progress : 0;
 	else
@@ -191,13 +192,13 @@ bool torrent_record::fail(error failure)
 bool torrent_record::resume()
 {
 	m_is_paused = false;
+	m_unreadable.clear();
+	m_row.unreadable_ranges = {};
 	if (!m_row.failure)
 		return false;
 	m_row.failure.reset();
 	m_row.bad_pieces.reset();
 	m_row.bad_ranges = {};
-	m_unreadable.clear();
-	m_row.unreadable_ranges = {};
 	m_row.is_synced = false;
 	m_row.is_verified = false;
 	m_is_complete = false;
@@ -222,14 +223,19 @@ void torrent_record::sync_ended(std::optional<error> const &failure)
 		m_row.is_synced = true;
 }
 
-result<void> torrent_record::verify_started()
+result<void> torrent_record::verify_started(std::vector<bool> const &there)
 {
 	if (m_row.failure)
 		return make_error(errc::invalid_argument, "the torrent is in error; resume it first");
 	if (m_is_verifying)
 		return make_error(errc::already_exists, "a verification is already running");
-	if (!m_is_complete || !m_row.is_synced)
-		return make_error(errc::invalid_argument, "only a complete torrent can be verified");
+	if (!m_is_complete && (m_awaits_check || m_swarm.is_checking))
+		return make_error(errc::invalid_argument, "what is on the target is being hashed already");
+	m_to_verify = m_is_complete ? std::vector<bool>(m_row.pieces_total, true) : there;
+	m_to_verify.resize(m_row.pieces_total);
+	m_verify_total = static_cast<std::uint32_t>(std::count(m_to_verify.begin(), m_to_verify.end(), true));
+	if (m_verify_total == 0 && m_row.pieces_total != 0)
+		return make_error(errc::invalid_argument, "no piece is there yet that could be verified");
 	m_is_verifying = true;
 	m_verified_pieces = 0;
 	m_bad_pieces = 0;
@@ -278,12 +284,14 @@ void torrent_record::verify_ended(std::optional<error> const &failure)
 	}
 	m_row.bad_pieces = m_bad_pieces;
 	if (m_bad_pieces == 0) {
-		m_row.is_verified = m_is_complete && m_row.is_synced && !m_row.failure;
+		// What came in while a part was read was not.
+		m_row.is_verified =
+			m_is_complete && m_row.is_synced && !m_row.failure && m_verify_total == m_row.pieces_total;
 		return;
 	}
 	m_row.bad_ranges = ranges_of_bad_pieces();
 	auto difference = make_error(errc::integrity,
-		"verification: " + std::to_string(m_bad_pieces) + " of " + std::to_string(m_row.pieces_total) +
+		"verification: " + std::to_string(m_bad_pieces) + " of " + std::to_string(m_verify_total) +
 			" pieces on the device differ from the torrent: " + to_string(m_row.bad_ranges, named_ranges));
 	difference.device = m_row.target;
 	fail(std::move(difference));

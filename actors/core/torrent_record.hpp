@@ -56,14 +56,25 @@ public:
 	/// All partitions have answered; @p failure is the first one.
 	void sync_ended(std::optional<error> const &failure);
 
-	/// Verification reads every piece from the device. Refused unless complete and at rest.
-	result<void> verify_started();
+	/// Every piece has passed its hash since the last failure or re-check.
+	bool is_complete() const { return m_is_complete; }
+	/// Verification reads pieces from the device: all of a complete torrent, otherwise those of @p there (by
+	/// piece) that have passed their hash and were written. Refused while they are hashed anyway, and if
+	/// there are none. What it finds is an error of the torrent, complete or not.
+	result<void> verify_started(std::vector<bool> const &there);
+	/// Of the verification that runs.
+	bool is_to_verify(piece_index piece) const
+	{
+		return m_to_verify[static_cast<std::size_t>(to_int(piece))];
+	}
 	void on_piece_verified(piece_index piece, bool is_good);
 	bool is_verifying() const { return m_is_verifying; }
 	/// All pieces are verified, or @p failure ended it.
 	void verify_ended(std::optional<error> const &failure);
 	/// Bad pieces found by the verification so far.
 	std::uint32_t bad_pieces() const { return m_bad_pieces; }
+	/// Pieces that the last verification had to read.
+	std::uint32_t verify_total() const { return m_verify_total; }
 
 	/// A warm-up reads the source into the cache for those who will ask. Refused unless seeding.
 	result<void> warm_started();
@@ -98,6 +109,8 @@ private:
 	bool m_awaits_check = false; ///< a re-check was asked for: what came before it does not count
 	bool m_is_syncing = false;
 	bool m_is_verifying = false;
+	std::vector<bool> m_to_verify; ///< by piece, of the verification that runs
+	std::uint32_t m_verify_total = 0;
 	std::uint32_t m_verified_pieces = 0;
 	std::uint32_t m_bad_pieces = 0;
 	std::vector<bool> m_is_bad; ///< by piece, of the verification that runs

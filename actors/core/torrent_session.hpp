@@ -6,6 +6,7 @@
 #include "actors/core/range_list.hpp"
 #include "actors/core/result.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -211,6 +212,42 @@ struct added_torrent {
 	std::shared_ptr<storage> target_storage;
 	std::vector<bool> pieces; ///< by piece: taken to be on the target
 	std::string doubt;        ///< why the pieces of a kept torrent are hashed again; empty if they are not
+	std::optional<device_identity> device;
+	std::optional<error> identity_failure; ///< why there is no device
+	std::string model;                     ///< of the disk, as sysfs knows it; empty if it does not
+};
+
+/// What a torrent file alone says.
+struct torrent_outline {
+	std::string info_hash;
+	std::string name;
+	std::uint64_t size_bytes = 0; ///< without padding
+	std::uint32_t pieces = 0;
+	std::uint32_t piece_bytes = 0;
+};
+
+/// A torrent on its way into the session: everything about it that may wait for a device, the file system or
+/// a name server, apart from the session, which never does. What it has claimed is given back when it is
+/// destroyed, unless the session has taken it.
+class torrent_addition
+{
+public:
+	virtual ~torrent_addition() = default;
+	/// Any thread.
+	virtual torrent_outline const &outline() const = 0;
+	/// Runs the safety checks, claims the target and learns what is on it. Any thread, once; the session may
+	/// be gone by then. Blocks for as long as the device does: for ever, if it hangs. Once it has returned,
+	/// the addition belongs to the session's thread.
+	virtual result<void> examine() = 0;
+	/// Nobody waits for it any more: an examination that has not begun does not begin, one that reads ends
+	/// soon. Any thread.
+	void abandon() { m_is_abandoned = true; }
+
+protected:
+	bool is_abandoned() const { return m_is_abandoned; }
+
+private:
+	std::atomic<bool> m_is_abandoned{false};
 };
 
 /// One setting of the running session, validated by the configuration schema before it is sent.
@@ -221,7 +258,7 @@ struct session_setting {
 };
 
 /// What our actors need of a BitTorrent session. Called by one actor, on its thread; calls may wait for the
-/// network thread, and add() for the device.
+/// network thread, never for a device until close().
 class torrent_session
 {
 public:
@@ -234,8 +271,11 @@ public:
 	/// Asks for a status fact of every torrent that changed.
 	virtual void request_status() = 0;
 
-	/// Runs the safety checks, claims the target and adds the torrent.
-	virtual result<added_torrent> add(add_request const &request) = 0;
+	/// Reads the torrent and refuses what can be refused without a look at the target.
+	virtual result<std::shared_ptr<torrent_addition>> begin(std::shared_ptr<add_request const> request) = 0;
+	/// Adds a torrent that begin() made and whose examination went well. @p request is the one it began with
+	/// but for what may change meanwhile: whether it is paused, hashed first, still failed, and its limits.
+	virtual result<added_torrent> add(torrent_addition &examined, add_request const &request) = 0;
 	virtual result<void> pause(std::string const &info_hash) = 0;
 	virtual result<void> resume(std::string const &info_hash) = 0;
 	/// Forgets which pieces are there and hashes what is on the device.

@@ -1,11 +1,5 @@
-#include "actors/disk_partition.hpp"
-#include "actors/partition_pool.hpp"
-#include "actors/session.hpp"
-#include "actors/state_keeper.hpp"
-#include "actors/timeouts.hpp"
-#include "tests/support/fake_block_device.hpp"
+#include "tests/actors/session_bench.hpp"
 #include "tests/support/recording_sink.hpp"
-#include "tests/support/test_system.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -15,285 +9,6 @@
 
 using namespace ezio;
 using namespace ezio::test;
-
-namespace
-{
-
-constexpr std::uint64_t mib = 1024 * 1024;
-std::string const hash_one(40, '1');
-
-/// The swarm's stand-in: what it is told to report, and what it was asked to do.
-class scripted_session final : public torrent_session
-{
-public:
-	/// @p journal outlives it: a stopped session is gone, what it was asked is not.
-	scripted_session(std::shared_ptr<fake_disk> disk, std::shared_ptr<device_route> route,
-		std::vector<std::string> &journal)
-		: asked(journal), m_disk(std::move(disk)), m_route(std::move(route))
-	{
-	}
-
-	void set_wakeup(std::function<void()> wakeup) override { m_wakeup = std::move(wakeup); }
-	std::vector<session_fact> collect() override { return std::exchange(m_facts, {}); }
-	void request_status() override { asked.push_back("status"); }
-	result<added_torrent> add(add_request const &request) override
-	{
-		if (request.target == "/dev/mounted") {
-			auto e = make_error(errc::target_refused, "it is mounted");
-			e.check = "mounted";
-			return e;
-		}
-		torrent_file_entry const file{"0", 4 * mib, false};
-		added_torrent added;
-		added.info_hash = hash_one;
-		added.name = "image";
-		added.target = request.target;
-		added.target_storage = std::make_shared<storage>(storage_id{1}, hash_one,
-			piece_geometry{4 * mib, mib}, extent_map::build(std::span(&file, 1)).value(),
-			std::make_shared<fake_device_claim>(m_disk), m_route);
-		target = added.target_storage;
-		return added;
-	}
-	result<void> pause(std::string const &) override { return note("pause"); }
-	result<void> resume(std::string const &) override { return note("resume"); }
-	result<void> recheck(std::string const &) override { return note("recheck"); }
-	result<void> remove(std::string const &) override { return note("remove"); }
-	result<void> reannounce(std::string const &) override { return note("reannounce"); }
-	result<void> set_limits(std::string const &, torrent_limits const &limits) override
-	{
-		return note("limits " + std::to_string(limits.up) + " " + std::to_string(limits.down));
-	}
-	result<void> connect_named_peers(std::string const &) override { return note("connect"); }
-	result<std::vector<peer_row>> peers(std::string const &) override { return std::vector<peer_row>(2); }
-	result<std::vector<bool>> pieces(std::string const &) override { return pieces_now; }
-	bool piece_matches(std::string const &, disk_job const &job) override
-	{
-		auto const bytes = m_disk->bytes(static_cast<std::uint64_t>(to_int(job.piece)) * mib, mib);
-		auto const right = wanted ? sha1_of(std::vector(mib, *wanted)) : sha1_of(bytes);
-		return job.sha1 == right && to_int(job.piece) != wrong_piece;
-	}
-	void prepare_hash(std::string const &, disk_job &job) override { job.want_sha1 = true; }
-	result<void> apply(session_setting const &setting) override
-	{
-		return note("set " + setting.key + " " + setting.value);
-	}
-	std::uint16_t listen_port() override { return 6881; }
-	void close() override
-	{
-		asked.push_back("close");
-		for (auto &fact : at_close)
-			report(std::move(fact));
-		at_close.clear();
-	}
-
-	void report(session_fact fact)
-	{
-		fact.info_hash = hash_one;
-		m_facts.push_back(std::move(fact));
-		m_wakeup();
-	}
-	void report(session_fact::kind what)
-	{
-		session_fact fact;
-		fact.what = what;
-		report(std::move(fact));
-	}
-	void report_status(bool is_complete, std::uint32_t peers = 1, std::uint32_t seeds = 0)
-	{
-		session_fact fact;
-		fact.what = session_fact::kind::status;
-		fact.status.is_complete = is_complete;
-		fact.status.peers = peers;
-		fact.status.seeds = seeds;
-		report(std::move(fact));
-	}
-	bool was_asked(std::string const &what) const
-	{
-		return std::find(asked.begin(), asked.end(), what) != asked.end();
-	}
-
-	std::vector<std::string> &asked;
-	std::shared_ptr<storage> target;
-	std::int32_t wrong_piece = -1;
-	std::optional<std::byte> wanted; ///< the torrent's content; without it, whatever is on the disk
-	std::vector<bool> pieces_now = std::vector<bool>(4);
-	std::vector<session_fact> at_close; ///< what comes out only while the session closes
-
-private:
-	result<void> note(std::string what)
-	{
-		asked.push_back(std::move(what));
-		return {};
-	}
-
-	std::shared_ptr<fake_disk> m_disk;
-	std::shared_ptr<device_route> m_route;
-	std::vector<session_fact> m_facts;
-	std::function<void()> m_wakeup;
-};
-
-/// Remembers what it was told to keep.
-class remembering_store final : public resume_store
-{
-public:
-	result<void> save(kept_torrent const &torrent) override
-	{
-		if (failure)
-			return *failure;
-		kept[torrent.info_hash] = torrent;
-		++saves;
-		return {};
-	}
-	result<void> erase(std::string const &info_hash) override
-	{
-		kept.erase(info_hash);
-		return {};
-	}
-
-	std::map<std::string, kept_torrent> kept;
-	int saves = 0;
-	std::optional<error> failure;
-};
-
-/// A session actor over two real partitions on a fake disk, all moved by the test.
-struct session_bench {
-	session_bench()
-	{
-		arena = std::move(block_arena::create(1024, 1024)).value();
-		disk = std::make_shared<fake_disk>("/dev/fake0", 4 * mib, std::make_shared<fault_plan>());
-		for (std::uint32_t i = 0; i < 2; ++i) {
-			disk_partition_config config;
-			config.index = i;
-			config.arena = arena.get();
-			config.hashers = &hashers;
-			config.stats = stats[i];
-			partitions.push_back(world.system().spawn(disk_partition, config));
-			ports.push_back(make_partition_port(partitions.back()));
-		}
-		router.hold();
-		router.release(ports);
-		auto config = std::make_shared<session_config>();
-		auto scripted = std::make_unique<scripted_session>(disk, route, asked);
-		swarm = scripted.get();
-		config->session = std::move(scripted);
-		keeper = world.system().spawn(state_keeper, store);
-		config->keeper = keeper;
-		config->checkpoints = {std::chrono::seconds(0), 2 * mib};
-		actor = world.system().spawn(session, config);
-		watcher = world.system().spawn([this](caf::event_based_actor *self) -> caf::behavior {
-			self->join(self->system().groups().get_local(bus_name));
-			return {[this](event const &e) { events.push_back(e); }, [self](stop_atom) { self->quit(); }};
-		});
-		world.run();
-	}
-	~session_bench()
-	{
-		if (!is_stopped)
-			world.ask<void_reply>(actor, stop_atom::value);
-		caf::anon_send(keeper, stop_atom::value);
-		for (auto const &partition : partitions)
-			world.ask<void_reply>(partition, stop_atom::value);
-		caf::anon_send(watcher, stop_atom::value);
-		world.run();
-		router.hold();
-		router.release({});
-		ports.clear();
-		partitions.clear();
-		actor = nullptr;
-		keeper = nullptr;
-		watcher = nullptr;
-	}
-
-	text_reply add(std::string const &target = "/dev/fake0")
-	{
-		add_request request;
-		request.target = target;
-		auto const answer = world.ask<text_reply>(actor, add_atom::value, request);
-		REQUIRE(answer->value);
-		return *answer->value;
-	}
-	torrent_row row()
-	{
-		auto const answer = world.ask<rows_reply>(actor, status_atom::value);
-		REQUIRE(answer->value);
-		REQUIRE((*answer->value)->size() == 1);
-		return (*answer->value)->front();
-	}
-	void_reply stop()
-	{
-		is_stopped = true;
-		auto const answer = world.ask<void_reply>(actor, stop_atom::value);
-		REQUIRE(answer->value);
-		return *answer->value;
-	}
-	template <class Atom>
-	void_reply tell(Atom verb)
-	{
-		auto const answer = world.ask<void_reply>(actor, verb, hash_one);
-		REQUIRE(answer->value);
-		return *answer->value;
-	}
-	std::vector<std::string> states() const
-	{
-		std::vector<std::string> seen;
-		for (auto const &e : events) {
-			if (e.kind == event_kind::torrent_state)
-				seen.push_back(e.new_value);
-		}
-		return seen;
-	}
-	std::size_t count(event_kind kind) const
-	{
-		return static_cast<std::size_t>(
-			std::count_if(events.begin(), events.end(), [kind](event const &e) { return e.kind == kind; }));
-	}
-	/// The swarm has these pieces of 1 MiB now, and time has passed.
-	void receive(std::vector<bool> pieces)
-	{
-		session_fact fact;
-		fact.what = session_fact::kind::status;
-		fact.status.done_bytes =
-			mib * static_cast<std::uint64_t>(std::count(pieces.begin(), pieces.end(), true));
-		fact.status.peers = 1;
-		swarm->pieces_now = std::move(pieces);
-		swarm->report(std::move(fact));
-		world.run();
-		world.pass(timeouts::status_interval);
-	}
-	kept_torrent const &kept()
-	{
-		world.run();
-		REQUIRE(store->kept.contains(hash_one));
-		return store->kept[hash_one];
-	}
-	void complete_and_sync()
-	{
-		swarm->report_status(false);
-		swarm->report_status(true);
-		world.run();
-	}
-
-	std::vector<std::string> asked; ///< of the session, in order
-	inline_hash_dispatcher hashers;
-	std::unique_ptr<block_arena> arena;
-	std::shared_ptr<fake_disk> disk;
-	std::shared_ptr<partition_stats> stats[2]{
-		std::make_shared<partition_stats>(), std::make_shared<partition_stats>()};
-	test_system world;
-	std::vector<disk_partition_actor> partitions;
-	partition_ports ports;
-	std::shared_ptr<device_route> route = std::make_shared<device_route>(disk_identity{});
-	job_router &router = route->router();
-	scripted_session *swarm = nullptr;
-	std::shared_ptr<remembering_store> store = std::make_shared<remembering_store>();
-	state_keeper_actor keeper;
-	session_actor actor;
-	caf::actor watcher;
-	std::vector<event> events;
-	bool is_stopped = false;
-};
-
-} // namespace
 
 TEST_CASE("a sync asked for while the partitions change goes to the new ones, all of them", "[session]")
 {
@@ -597,6 +312,156 @@ TEST_CASE("verification reads the device and names what differs", "[session]")
 		[](event const &e) { return e.kind == event_kind::hash_failed; });
 	REQUIRE(named != bench.events.end());
 	CHECK(named->piece == 2);
+}
+
+TEST_CASE(
+	"a verification of an incomplete torrent reads what is there, and what differs stops it", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.swarm->report_status(false);
+	CHECK(bench.tell(verify_atom::value).failure().code == errc::invalid_argument); // nothing is there
+	bench.swarm->pieces_now = {true, false, true, false};
+	CHECK(bench.tell(verify_atom::value));
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::downloading);
+	CHECK(bench.row().bad_pieces == 0U);
+	CHECK_FALSE(bench.row().is_verified);
+	CHECK(bench.disk->faults().calls_of(device_call::read) == 2);
+	auto const told = std::find_if(bench.events.begin(), bench.events.end(),
+		[](event const &e) { return e.kind == event_kind::torrent_verified; });
+	REQUIRE(told != bench.events.end());
+	CHECK(told->text == "every piece that is there matches: 2 of 4");
+
+	bench.swarm->wrong_piece = 2;
+	CHECK(bench.tell(verify_atom::value));
+	bench.world.run();
+	CHECK(bench.row().state == torrent_state::error);
+	CHECK(bench.row().bad_ranges.ranges == std::vector<byte_range>{{2 * mib, mib}});
+	CHECK(bench.swarm->was_asked("pause"));
+	// Nothing that it had counts any more until it is hashed.
+	CHECK(bench.kept().is_doubtful);
+	CHECK(bench.tell(resume_atom::value));
+	CHECK(bench.swarm->was_asked("recheck"));
+	CHECK(bench.row().state == torrent_state::checking);
+}
+
+TEST_CASE(
+	"a verification of a part delays neither a checkpoint nor the verification of the whole", "[session]")
+{
+	session_bench bench;
+	add_request request;
+	request.target = "/dev/fake0";
+	request.is_verify = true;
+	REQUIRE(*bench.ask_to_add(request)->value);
+	caf::anon_send(bench.actor, limits_atom::value, verify_rate{1});
+	bench.swarm->report_status(false);
+	bench.swarm->pieces_now = {true, true, false, false};
+	CHECK(bench.tell(verify_atom::value));
+	CHECK(bench.row().state == torrent_state::verifying);
+	bench.receive({true, true, false, false});
+	CHECK(bench.row().state == torrent_state::verifying);
+	CHECK(bench.kept().pieces == std::vector<bool>{true, true, false, false});
+	bench.complete_and_sync();
+	CHECK(bench.row().is_synced);
+	caf::anon_send(bench.actor, limits_atom::value, verify_rate{0});
+	bench.world.pass(timeouts::verify_interval);
+	bench.world.run();
+	CHECK(bench.count(event_kind::torrent_verified) == 2);
+	CHECK(bench.row().is_verified);
+}
+
+TEST_CASE("a verification of a failed torrent resumes it, and begins when all is there again", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.disk->faults().at_call_of(device_call::flush, 0, {fault::kind::fail, EIO});
+	bench.complete_and_sync();
+	REQUIRE(bench.row().state == torrent_state::error);
+	CHECK(bench.tell(verify_atom::value));
+	CHECK(bench.swarm->was_asked("recheck"));
+	CHECK(bench.row().state == torrent_state::checking);
+	bench.swarm->report(session_fact::kind::checked);
+	bench.complete_and_sync();
+	bench.world.run();
+	CHECK(bench.row().is_verified);
+	CHECK(bench.count(event_kind::torrent_verified) == 1);
+}
+
+TEST_CASE("a verification asked for while the last bytes are flushed begins after them", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.router.hold();
+	bench.complete_and_sync();
+	REQUIRE(bench.row().state == torrent_state::syncing);
+	CHECK(bench.tell(verify_atom::value));
+	CHECK(bench.row().state == torrent_state::syncing);
+	bench.router.release(bench.ports);
+	bench.world.run();
+	CHECK(bench.row().is_verified);
+}
+
+TEST_CASE("a piece that was read again can be sent again, whoever read it", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.complete_and_sync();
+	auto const &unreadable = *bench.swarm->target->unreadable();
+	auto const is_any = [&unreadable] {
+		return unreadable.contains(piece_index{1}) || unreadable.contains(piece_index{3});
+	};
+	auto const fail = [&bench] {
+		bench.swarm->target->unreadable()->add(piece_index{1});
+		bench.swarm->target->unreadable()->add(piece_index{3});
+	};
+	fail();
+	SECTION("a verification")
+	{
+		CHECK(bench.tell(verify_atom::value));
+		bench.world.run();
+		CHECK_FALSE(is_any());
+	}
+	SECTION("a warm-up")
+	{
+		CHECK(bench.tell(warm_atom::value));
+		bench.world.run();
+		CHECK_FALSE(is_any());
+		// And one that fails tells of what cannot be sent.
+		bench.disk->faults().always(device_call::read, {});
+		auto const drained =
+			bench.world.ask<void_reply>(bench.partitions[0], drain_atom::value, drain_request{false});
+		REQUIRE(drained->value);
+		bench.world.ask<void_reply>(bench.partitions[1], drain_atom::value, drain_request{false});
+		CHECK(bench.tell(warm_atom::value));
+		bench.world.run();
+		CHECK(unreadable.contains(piece_index{0}));
+	}
+	SECTION("nobody, for a minute")
+	{
+		bench.world.pass(timeouts::status_interval); // seen
+		bench.world.pass(timeouts::retry_unreadable - timeouts::status_interval);
+		CHECK(is_any());
+		bench.world.pass(timeouts::status_interval);
+		CHECK_FALSE(is_any());
+	}
+	SECTION("the operator says so")
+	{
+		CHECK(bench.tell(resume_atom::value));
+		CHECK_FALSE(is_any());
+	}
+	SECTION("a check after a failure")
+	{
+		session_fact fact;
+		fact.what = session_fact::kind::disk_error;
+		fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
+		fact.is_fatal = true;
+		bench.swarm->report(fact);
+		bench.world.run();
+		fail();
+		CHECK(bench.tell(resume_atom::value));
+		CHECK_FALSE(is_any());
+	}
 }
 
 TEST_CASE("a verification goes on as fast as the rate allows, and a new rate counts", "[session]")

@@ -11,8 +11,10 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 using namespace ezio;
@@ -446,4 +448,80 @@ TEST_CASE("a refusal leaves no trace: the target can be claimed afterwards")
 	require_refusal(*registry, write_to(target.path()), "too-small", "aa");
 	auto const other = make_device_registry();
 	require_claim(*other, write_to(target.path()), "bb", make_extents({{0, 4096}}));
+}
+
+namespace
+{
+
+/// A claim of an image whose device hangs: it looks for mounts in a pipe that nobody has written yet.
+class hanging_claim
+{
+public:
+	hanging_claim() : m_registry(make_device_registry({.paths = {.proc = m_directory.file("proc")}}))
+	{
+		fs::create_directories(m_directory.file("proc/self"));
+		REQUIRE(::mkfifo(mounts().c_str(), 0600) == 0);
+		make_sparse_file(path(), image_bytes);
+		m_claim = std::async(std::launch::async,
+			[this] { return m_registry->claim(write_to(path()), "hangs", first_mebibyte()); });
+		// Succeeds when the claim waits for what is written.
+		m_writer = unique_fd(::open(mounts().c_str(), O_WRONLY | O_CLOEXEC));
+		REQUIRE(m_writer);
+	}
+	~hanging_claim() { static_cast<void>(go_on()); }
+
+	std::string path() const { return m_directory.file("image"); }
+	device_registry &registry() { return *m_registry; }
+	result<std::shared_ptr<device_claim>> go_on()
+	{
+		// Later looks find a file without a line.
+		fs::remove(mounts());
+		std::ofstream{mounts()};
+		m_writer = unique_fd();
+		return m_claim.valid() ? m_claim.get()
+							   : result<std::shared_ptr<device_claim>>(make_error(errc::internal, "gone"));
+	}
+	bool is_over() { return m_claim.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+
+private:
+	std::string mounts() const { return m_directory.file("proc/self/mountinfo"); }
+
+	temporary_directory m_directory;
+	std::unique_ptr<device_registry> m_registry;
+	std::future<result<std::shared_ptr<device_claim>>> m_claim;
+	unique_fd m_writer;
+};
+
+} // namespace
+
+TEST_CASE("a device that hangs while it is claimed delays no claim of another one, and no release")
+{
+	image other;
+	if (!other.attach())
+		return;
+	hanging_claim hanging;
+	// Reading a block device needs no look at the mounts.
+	auto asked = std::async(std::launch::async, [&] {
+		auto claim = hanging.registry().claim(seed_from(other.loop->path()), "bb", first_mebibyte());
+		hanging.registry().release("bb");
+		return claim;
+	});
+	CHECK(asked.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+	CHECK_FALSE(hanging.is_over());
+	auto const came = hanging.go_on();
+	if (!came)
+		FAIL(to_string(came.failure()));
+	CHECK(asked.get());
+}
+
+TEST_CASE("the extents of a claim that hangs are in use already")
+{
+	hanging_claim hanging;
+	auto rival = std::async(std::launch::async,
+		[&] { return hanging.registry().claim(seed_from(hanging.path()), "bb", first_mebibyte()); });
+	auto const first = hanging.go_on();
+	REQUIRE(first);
+	auto const second = rival.get();
+	REQUIRE_FALSE(second);
+	CHECK(second.failure().check == "overlap");
 }

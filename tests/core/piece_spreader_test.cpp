@@ -470,3 +470,31 @@ TEST_CASE("whatever peers do, all pieces come out as long as one peer takes what
 		REQUIRE(spreader.is_done());
 	}
 }
+
+TEST_CASE("a piece that the source cannot read is shown to nobody and waited for by nobody")
+{
+	auto spreader = with_peers(4, 1);
+	spreader.lose(piece_index{1});
+	auto const gifts = spreader.plan(now);
+	CHECK(pieces_of(gifts) == std::multiset<std::int32_t>{0, 2, 3});
+	for (auto const piece : {0, 2, 3})
+		spreader.has(1, piece_index{piece}, later);
+	CHECK(spreader.is_done());
+}
+
+TEST_CASE("a piece that is lost on its way to a peer makes room, and is shown again when it can be read")
+{
+	auto spreader = with_peers(4, 1);
+	CHECK(spreader.plan(now).size() == 4);
+	spreader.lose(piece_index{1});
+	CHECK(spreader.in_flight() == 3);
+	spreader.regain(piece_index{1});
+	auto const again = spreader.plan(later);
+	CHECK(pieces_of(again) == std::multiset<std::int32_t>{1});
+	// One that a peer has already is not lost to the others.
+	spreader.has(1, piece_index{0}, later);
+	spreader.lose(piece_index{0});
+	spreader.regain(piece_index{0});
+	CHECK(spreader.plan(later).empty());
+	CHECK(spreader.out_count() == 1);
+}

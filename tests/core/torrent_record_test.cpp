@@ -12,6 +12,7 @@ namespace
 {
 
 constexpr std::uint64_t mib = 1024 * 1024;
+std::vector<bool> const all_pieces(8, true);
 
 torrent_record make_record(bool is_seed = false, bool is_paused = false, bool is_check = false)
 {
@@ -226,7 +227,7 @@ TEST_CASE("a source that turns out damaged while it seeds is an error also if no
 TEST_CASE("a paused torrent that is being verified says so", "[torrent-record]")
 {
 	auto record = synced_record();
-	REQUIRE(record.verify_started());
+	REQUIRE(record.verify_started(all_pieces));
 	record.pause();
 	CHECK(record.state() == torrent_state::verifying);
 	record.verify_ended(std::nullopt);
@@ -260,9 +261,9 @@ TEST_CASE("a check asked for at add holds back completeness until it ends", "[to
 TEST_CASE("verification counts bad pieces and makes them an integrity error", "[torrent-record]")
 {
 	auto record = synced_record();
-	REQUIRE(record.verify_started());
+	REQUIRE(record.verify_started(all_pieces));
 	CHECK(record.state() == torrent_state::verifying);
-	CHECK(record.verify_started().failure().code == errc::already_exists);
+	CHECK(record.verify_started(all_pieces).failure().code == errc::already_exists);
 	for (int i = 0; i < 8; ++i)
 		record.on_piece_verified(piece_index{i}, true);
 	record.verify_ended(std::nullopt);
@@ -270,7 +271,7 @@ TEST_CASE("verification counts bad pieces and makes them an integrity error", "[
 	CHECK(record.row().bad_pieces == 0U);
 	CHECK(record.state() == torrent_state::seeding);
 
-	REQUIRE(record.verify_started());
+	REQUIRE(record.verify_started(all_pieces));
 	CHECK_FALSE(record.row().is_verified);
 	// In no order, as partitions answer.
 	for (int const i : {7, 3, 0, 5, 2, 6, 4, 1})
@@ -289,7 +290,7 @@ TEST_CASE("verification counts bad pieces and makes them an integrity error", "[
 TEST_CASE("what differs is told as stretches of the device, neighbours as one", "[torrent-record]")
 {
 	auto record = synced_record();
-	REQUIRE(record.verify_started());
+	REQUIRE(record.verify_started(all_pieces));
 	for (int const i : {4, 7, 3, 0, 5, 2, 6, 1})
 		record.on_piece_verified(piece_index{i}, i == 0 || i == 2 || i == 6);
 	record.verify_ended(std::nullopt);
@@ -328,7 +329,7 @@ TEST_CASE("when something was reached is told once, and not any more after a fai
 	record.sync_ended(std::nullopt);
 	CHECK(record.note_times(20));
 	CHECK(record.row().times == torrent_times{10, 20, std::nullopt});
-	REQUIRE(record.verify_started());
+	REQUIRE(record.verify_started(all_pieces));
 	for (int i = 0; i < 8; ++i)
 		record.on_piece_verified(piece_index{i}, true);
 	record.verify_ended(std::nullopt);
@@ -372,13 +373,52 @@ TEST_CASE("a torrent that had failed before is in error until it is resumed", "[
 	CHECK(record.state() == torrent_state::checking);
 }
 
-TEST_CASE("only a complete torrent can be verified", "[torrent-record]")
+TEST_CASE(
+	"a verification is refused while there is nothing to read, or it is hashed anyway", "[torrent-record]")
+{
+	auto record = make_record();
+	CHECK(record.verify_started(all_pieces).failure().code == errc::invalid_argument);
+	record.on_status(downloading(mib));
+	CHECK(record.verify_started({}).failure().code == errc::invalid_argument);
+	record.fail(io_failure());
+	CHECK(record.verify_started(all_pieces).failure().code == errc::invalid_argument);
+	CHECK(record.resume());
+	CHECK(record.verify_started(all_pieces).failure().code == errc::invalid_argument);
+}
+
+TEST_CASE("of an incomplete torrent what is there is verified, and vouches for no more", "[torrent-record]")
 {
 	auto record = make_record();
 	record.on_status(downloading(mib));
-	CHECK(record.verify_started().failure().code == errc::invalid_argument);
-	record.fail(io_failure());
-	CHECK(record.verify_started().failure().code == errc::invalid_argument);
+	REQUIRE(record.verify_started({true, false, true}));
+	CHECK(record.state() == torrent_state::verifying);
+	CHECK(record.is_to_verify(piece_index{0}));
+	CHECK_FALSE(record.is_to_verify(piece_index{1}));
+	CHECK(record.verify_started({true}).failure().code == errc::already_exists);
+	record.on_piece_verified(piece_index{0}, true);
+	CHECK(record.row().progress == Approx(0.5));
+	SECTION("all of it matches")
+	{
+		record.on_piece_verified(piece_index{2}, true);
+		// The rest comes in meanwhile.
+		record.on_status(complete());
+		record.sync_started();
+		record.sync_ended(std::nullopt);
+		record.verify_ended(std::nullopt);
+		CHECK(record.row().bad_pieces == 0U);
+		CHECK(record.row().is_synced);
+		CHECK_FALSE(record.row().is_verified);
+	}
+	SECTION("a piece does not: it is never taken for there again until all is hashed")
+	{
+		record.on_piece_verified(piece_index{2}, false);
+		record.verify_ended(std::nullopt);
+		CHECK(record.state() == torrent_state::error);
+		CHECK(record.failure()->code == errc::integrity);
+		CHECK(record.failure()->message.find("1 of 2 pieces") != std::string::npos);
+		CHECK(record.resume());
+		CHECK(record.state() == torrent_state::checking);
+	}
 }
 
 TEST_CASE("rates are means over seconds and the estimate follows them", "[torrent-record]")

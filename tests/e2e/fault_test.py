@@ -380,6 +380,34 @@ class Interruptions(unittest.TestCase):
             self.assertEqual(target.stop(), 0)
             sh("cmp", source, image)
 
+    def test_a_damaged_part_of_an_incomplete_target_is_found_by_verify_and_fetched_again(self):
+        with Lab() as laboratory:
+            source, torrent, seeder, target = swarm(laboratory)
+            image = laboratory.image("image", SIZE)
+            target.add(torrent, image, "--peer", seeder.peer)
+            target.wait_for(is_midway, "half way")
+            target.ctl("pause", "all")
+            row = target.wait_for(lambda row: row["state"] == "paused", "paused")
+            target.ctl("verify", "all")
+            row = target.wait_for(lambda row: row["bad_pieces"] == 0, "what is there matches")
+            self.assertEqual((row["state"], row["verified"]), ("paused", False))
+            piece = row["piece_bytes"]
+            with open(image, "r+b") as file:
+                # A piece that is there, at a place that no random piece has.
+                place = next(at for at in range(0, SIZE, piece)
+                             if (file.seek(at), file.read(piece) != bytes(piece))[1])
+                file.seek(place)
+                file.write(bytes(4096))
+            target.ctl("verify", "all")
+            row = target.wait_for(lambda row: row["state"] == "error", "the damage is found")
+            self.assertEqual((row["bad_pieces"], row["error"]["code"]), (1, "integrity"))
+            target.ctl("set", "download-limit", "0")
+            target.ctl("verify", "all")
+            done = target.ctl("wait", "--for", "verified", "--timeout", "60", check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual(target.stop(), 0)
+            sh("cmp", source, image)
+
     def test_a_target_that_was_complete_connects_again_to_seeds_that_do_not_connect_to_it(self):
         with Lab() as laboratory:
             # No other way than by the target's own doing.

@@ -10,8 +10,11 @@ import struct
 import lab
 
 BLOCK = 16 << 10
-CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE, SUGGEST, HAVE_NONE = 0, 1, 2, 4, 6, 7, 13, 15
+CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE, SUGGEST, HAVE_NONE, REJECT, EXTENDED = 0, 1, 2, 4, 6, 7, 13, 15, 16, 20
 FAST_EXTENSION = bytes(7) + b"\x04"
+FAST_AND_EXTENDED = bytes(5) + b"\x10\x00\x04"
+#: Ours, under which a seeder says what it does not have (BEP 54).
+DONT_HAVE = 9
 
 
 def info_hash_of(torrent):
@@ -20,20 +23,25 @@ def info_hash_of(torrent):
 
 class WirePeer:
     """An interested peer of a seeder that has nothing itself. The number makes its peer id. A fast one knows the messages of BEP 6;
-    what it is suggested adds up in its list."""
+    what it is suggested adds up in its list. One that hears what is missing knows BEP 6 and 54; missing is what it has been told so far."""
 
-    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None, is_fast=False):
+    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None, is_fast=False, hears_missing=False):
         self.suggested = []
+        self.missing = set()
+        is_fast = is_fast or hears_missing
         self.socket = socket.socket()
         if receive_buffer_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.settimeout(lab.DEADLINE)
         self.socket.connect(("127.0.0.1", seeder.port))
         name = hashlib.sha1(str(number).encode()).digest()
-        self.socket.sendall(b"\x13BitTorrent protocol" + (FAST_EXTENSION if is_fast else bytes(8)) + info_hash + name)
+        reserved = FAST_AND_EXTENDED if hears_missing else FAST_EXTENSION if is_fast else bytes(8)
+        self.socket.sendall(b"\x13BitTorrent protocol" + reserved + info_hash + name)
         self.read(68)
         if is_fast:
             self.send(HAVE_NONE)
+        if hears_missing:
+            self.send(EXTENDED, b"\x00" + lab.bencode({"m": {"lt_donthave": DONT_HAVE}}))
         self.send(INTERESTED)
 
     def send(self, kind, payload=b""):
@@ -57,6 +65,10 @@ class WirePeer:
         message = self.read(length)
         if message[0] == SUGGEST:
             self.suggested.append(struct.unpack(">I", message[1:])[0])
+        if message[0] == EXTENDED and message[1] == DONT_HAVE:
+            self.missing.add(struct.unpack(">I", message[2:])[0])
+        if message[0] == HAVE:
+            self.missing.discard(struct.unpack(">I", message[1:])[0])
         return message[0], memoryview(message)[1:]
 
     def take_messages(self):
@@ -70,6 +82,10 @@ class WirePeer:
 
     def request(self, piece, offset, length=BLOCK):
         self.send(REQUEST, struct.pack(">III", piece, offset, length))
+
+    def request_together(self, piece, offsets, length=BLOCK):
+        """In one segment, so that the last request has come before the first is answered."""
+        self.socket.sendall(b"".join(struct.pack(">IBIII", 13, REQUEST, piece, offset, length) for offset in offsets))
 
     def have(self, piece):
         self.send(HAVE, struct.pack(">I", piece))

@@ -38,6 +38,7 @@ class FaultyDisk:
         self.writes = self.reads = self.flushes = self.played = self.hung = 0
         self.faults = {}  # (kind, number of the call of this kind) -> fault
         self.always = {}
+        self.bad_ranges = []
         self.is_off = self.is_hanging = False
         self.failure = None
         self.folder = laboratory.folder / name
@@ -82,6 +83,11 @@ class FaultyDisk:
         with self.lock:
             self.faults[_READ, self.reads + number] = ("fail", EIO)
 
+    def fail_reads_in(self, *ranges):
+        """Every read that touches one of these (offset, length) fails from now on."""
+        with self.lock:
+            self.bad_ranges += ranges
+
     def always_fail(self, kind, os_errno=EIO):
         """Every call of this kind ("read", "write" or "flush") fails from now on."""
         with self.lock:
@@ -92,6 +98,7 @@ class FaultyDisk:
         with self.lock:
             self.faults.clear()
             self.always.clear()
+            self.bad_ranges.clear()
 
     def hang(self):
         """No call is answered until go_on()."""
@@ -214,6 +221,9 @@ class FaultyDisk:
                 return 0, bytes(self.content[offset:offset + length]) if kind == _READ else b""
             what, os_errno = self._fault(kind)
             if kind == _READ:
+                if any(at < offset + length and offset < at + size for at, size in self.bad_ranges):
+                    self.played += 1
+                    os_errno = EIO
                 return os_errno, bytes(self.content[offset:offset + length])
             if kind == _WRITE and what is None:
                 self.content[offset:offset + length] = data

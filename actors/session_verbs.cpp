@@ -1,0 +1,136 @@
+#include "actors/session_parts.hpp"
+
+#include <utility>
+
+namespace ezio::session_parts
+{
+namespace
+{
+
+/// The operator says that its device is there again, and that what went wrong before is mended.
+void let_go_on(add_request &request)
+{
+	request.is_paused = false;
+	if (std::exchange(request.known_failure, std::nullopt))
+		request.is_check = true;
+}
+
+} // namespace
+
+caf::result<text_reply> add_torrent(self_pointer self, add_request request)
+{
+	auto promise = self->make_response_promise<text_reply>();
+	begin_arrival(self, std::make_shared<add_request const>(std::move(request)),
+		[promise](text_reply const &reply) mutable { promise.deliver(reply); });
+	return promise;
+}
+
+void_reply pause_torrent(self_pointer self, std::string const &info_hash)
+{
+	if (auto *const coming = find_arrival(self, info_hash)) {
+		change_arrival(self, *coming, [](add_request &request) { request.is_paused = true; });
+		return {};
+	}
+	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
+		auto const paused = self->state.session->pause(info_hash);
+		if (paused) {
+			slot.record.pause();
+			keep(self, slot);
+		}
+		return paused;
+	});
+}
+
+void_reply resume_slot(self_pointer self, torrent_slot &slot)
+{
+	if (slot.is_job_pending || slot.record.is_verifying()) {
+		if (slot.record.failure())
+			return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
+	}
+	slot.read_failure.reset();
+	slot.record.added().target_storage->unreadable()->clear();
+	bool const had_failed = slot.record.resume();
+	if (had_failed)
+		slot.wants_verify = slot.request->is_verify;
+	keep(self, slot);
+	if (!had_failed)
+		return self->state.session->resume(slot.record.added().info_hash);
+	send_to_all(self, slot, job_kind::discard, purpose::recover);
+	return {};
+}
+
+caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash)
+{
+	if (auto *const coming = find_arrival(self, info_hash)) {
+		change_arrival(self, *coming, let_go_on);
+		return void_reply{};
+	}
+	auto const left = self->state.left_behind.find(info_hash);
+	if (left == self->state.left_behind.end()) {
+		// What the session said before counts before.
+		collect_facts(self);
+		return with_torrent(self, info_hash, [self](torrent_slot &slot) { return resume_slot(self, slot); });
+	}
+	auto request = std::make_shared<add_request>(*left->second.request);
+	let_go_on(*request);
+	auto promise = self->make_response_promise<void_reply>();
+	begin_arrival(self, std::move(request), [promise](text_reply const &reply) mutable {
+		promise.deliver(reply ? void_reply{} : void_reply(reply.failure()));
+	});
+	return promise;
+}
+
+caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash)
+{
+	auto promise = self->make_response_promise<void_reply>();
+	if (self->state.left_behind.erase(info_hash) > 0) {
+		emit(self, make_event(event_kind::torrent_removed, info_hash));
+		if (self->state.keeper)
+			caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
+		promise.deliver(void_reply{});
+		return promise;
+	}
+	if (auto *const coming = find_arrival(self, info_hash)) {
+		remove_arrival(*coming, promise);
+		// A restart does not bring it back, whenever its device answers.
+		if (self->state.keeper)
+			caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
+		return promise;
+	}
+	auto const begun = with_torrent(self, info_hash, [self, &info_hash, &promise](torrent_slot &slot) {
+		auto const asked = self->state.session->remove(info_hash);
+		if (asked) {
+			slot.is_removed = true;
+			slot.record.added().target_storage->leave();
+			slot.removal_promises.push_back(promise);
+		}
+		return asked;
+	});
+	if (!begun)
+		promise.deliver(begun);
+	return promise;
+}
+
+void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning)
+{
+	if (auto *const coming = find_arrival(self, info_hash)) {
+		change_arrival(self, *coming, [&tuning](add_request &request) {
+			request.limits.up = tuning.up_limit.value_or(request.limits.up);
+			request.limits.down = tuning.down_limit.value_or(request.limits.down);
+			request.priority = tuning.priority.value_or(request.priority);
+		});
+		return {};
+	}
+	return with_torrent(self, info_hash, [self, &tuning](torrent_slot &slot) -> void_reply {
+		slot.record.tune(tuning);
+		auto const row = slot.record.row();
+		auto request = std::make_shared<add_request>(*slot.request);
+		request->limits = row.limits;
+		request->priority = row.priority;
+		slot.request = std::move(request);
+		keep(self, slot);
+		return apply_rates(self);
+	});
+}
+
+} // namespace ezio::session_parts
