@@ -1,6 +1,7 @@
 #include "actors/session_parts.hpp"
 
 #include "actors/core/job_router.hpp"
+#include "actors/core/sha_lanes.hpp"
 #include "actors/timeouts.hpp"
 
 #include <algorithm>
@@ -12,11 +13,10 @@ namespace ezio::session_parts
 namespace
 {
 
-/// What a verification keeps in flight: pieces of so many bytes in all, enough to fill the lanes of the
-/// hashers and few enough not to hold back peers; two for each partition at least, so that the device is busy
-/// while a piece is hashed.
+/// What a verification keeps in flight: as many pieces for each partition as that reads side by side, and of
+/// small ones so many bytes in all that it does not run dry. They hold memory only while they are hashed.
 constexpr std::size_t verify_bytes = 64 * 1024 * 1024;
-constexpr std::size_t verify_pieces_per_partition = 2;
+constexpr std::size_t verify_pieces_per_partition = sha_lanes_max;
 
 /// When the rate lets the next piece be read; soon enough for a new rate.
 void schedule_verify(self_pointer self)
