@@ -1,5 +1,8 @@
 #include "actors/session_parts.hpp"
 
+#include "actors/caf_error.hpp"
+#include "actors/timeouts.hpp"
+
 #include <utility>
 
 namespace ezio::session_parts
@@ -61,7 +64,10 @@ void on_checkpoint_done(self_pointer self, torrent_slot &slot, std::optional<err
 	publish_state(self, slot);
 }
 
-void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
+namespace
+{
+
+void end_sync(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
 {
 	auto const had_failed = slot.record.failure().has_value();
 	slot.record.sync_ended(failure);
@@ -76,6 +82,38 @@ void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> co
 		start_verify_if_wanted(self, slot);
 	}
 	publish_state(self, slot);
+}
+
+} // namespace
+
+void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> const &failure)
+{
+	bool const is_to_be_kept = self->state.keeper && !failure && !slot.record.failure() &&
+		slot.record.is_complete() && !slot.is_removed && !self->state.is_closed;
+	if (!is_to_be_kept)
+		return end_sync(self, slot, failure);
+	// Who is told that it is synced may cut the power at once, and a restart must know as much.
+	slot.durable_pieces.assign(slot.durable_pieces.size(), true);
+	slot.is_doubtful = false;
+	++self->state.own_jobs;
+	auto const kept = [self, info_hash = slot.record.added().info_hash,
+						  target = slot.record.added().target_storage] {
+		--self->state.own_jobs;
+		auto const found = self->state.torrents.find(info_hash);
+		if (found != self->state.torrents.end() && found->second.record.added().target_storage == target) {
+			end_sync(self, found->second, std::nullopt);
+			start_sync_if_due(self, found->second);
+		}
+		finish_stop_if_idle(self);
+	};
+	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value, kept_of(slot))
+		.then(kept, [self, info_hash = slot.record.added().info_hash, kept](caf::error const &e) {
+			emit(self,
+				make_event(event_kind::warning, info_hash,
+					"it is not known yet whether a restart will find it complete: " +
+						to_string(from_caf(e, "the state keeper"))));
+			kept();
+		});
 }
 
 } // namespace ezio::session_parts

@@ -828,6 +828,35 @@ TEST_CASE("who is told that a torrent is added finds it again after a kill at th
 	CHECK(was_kept == true);
 }
 
+TEST_CASE("who is told that a torrent is synced finds it complete after a kill at that moment", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.swarm->report_status(false);
+	bench.swarm->report_status(true);
+	std::optional<bool> was_kept;
+	// Who listens goes first whenever it may.
+	auto &scheduler = bench.world.scheduler();
+	while (scheduler.has_job()) {
+		scheduler.prioritize(bench.watcher);
+		scheduler.run_once();
+		if (!was_kept && bench.count(event_kind::torrent_synced) > 0)
+			was_kept = bench.store->kept[hash_one].pieces == std::vector<bool>(4, true);
+	}
+	CHECK(was_kept == true);
+	CHECK(bench.row().is_synced);
+}
+
+TEST_CASE("a torrent that cannot be kept is synced all the same", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.store->failure = make_io_error("write", "/var/lib/ezio", 0, 0, ENOSPC);
+	bench.complete_and_sync();
+	CHECK(bench.row().is_synced);
+	CHECK(bench.count(event_kind::torrent_synced) == 1);
+}
+
 TEST_CASE("pieces are kept only after a flush that came after them", "[session]")
 {
 	session_bench bench;
