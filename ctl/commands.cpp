@@ -23,19 +23,31 @@ constexpr std::array<option_info, 7> globals{{
 	{"--help", "-h", "", false, "this help"},
 }};
 
+constexpr option_info sort_option{"--sort", "", "KEY", false,
+	"name, path, progress, speed, down, up, peers, size, eta, state or added; "
+	"numbers start with the largest"};
+constexpr option_info reverse_option{"--reverse", "", "", false, "turn the order round"};
+constexpr option_info filter_option{"--filter", "", "F[,F]", false,
+	"all, active, downloading, seeding, finished, checking, paused, error: "
+	"torrents in any of them; other words: text in name or target"};
+
 constexpr std::array<option_info, 6> status_options{{
-	{"--sort", "", "KEY", false,
-		"name, path, progress, speed, down, up, peers, size, eta, state or added; "
-		"numbers start with the largest"},
-	{"--reverse", "", "", false, "turn the order round"},
-	{"--filter", "", "F[,F]", false,
-		"all, active, downloading, seeding, finished, checking, paused, error: "
-		"torrents in any of them; other words: text in name or target"},
+	sort_option,
+	reverse_option,
+	filter_option,
 	{"--columns", "", "C[,C]", false,
 		"name, target, state, progress, done, size, down, up, peers, seeds, "
 		"pieces, eta, added, hash or error"},
 	{"--watch", "", "[SEC]", false, "again and again, every 2 s or as told, until interrupted"},
 	{"--verbose", "-v", "", false, "all that is known of each torrent, on several lines"},
+}};
+
+constexpr std::array<option_info, 5> top_options{{
+	sort_option,
+	reverse_option,
+	filter_option,
+	{"--interval", "", "SEC", false, "ask the daemon so often; default 2 s"},
+	{"--verbose", "-v", "", false, "a second line for each torrent, with what does not fit into the first"},
 }};
 
 constexpr std::array<option_info, 13> add_options{{
@@ -109,6 +121,13 @@ constexpr std::string_view selector_details =
 constexpr auto table = std::to_array<command_info>({
 	{"status", "[SEL...]", 0, operands_unlimited, status_options, "show torrents and totals",
 		selector_details},
+	{"top", "[SEL...]", 0, operands_unlimited, top_options,
+		"fill the screen with torrents and totals, and follow them until q is typed",
+		"h shows the keys: scroll, sort, filter, search, details, pause and resume. SEL is an info-hash "
+		"prefix "
+		"of 4 digits or more, a torrent's name, its target, or \"all\". Needs a terminal; programs use "
+		"status "
+		"--json --watch."},
 	{"add", "TORRENT TARGET", 2, 2, add_options, "check the target, add a torrent, print its info-hash",
 		"TARGET is a block device or an image file. Nothing is written before all safety checks have "
 		"passed. Until then it is shown in state checking; one whose device hangs there stays so, whether or "

@@ -1,5 +1,6 @@
 #include "ctl/render.hpp"
 
+#include "ctl/json_fields.hpp"
 #include "ctl/text_format.hpp"
 
 #include <array>
@@ -13,39 +14,6 @@ using nlohmann::json;
 
 namespace
 {
-
-json const &member(json const &object, char const *name)
-{
-	static json const none;
-	if (!object.is_object())
-		return none;
-	auto const found = object.find(name);
-	return found == object.end() ? none : *found;
-}
-
-std::string text(json const &object, char const *name)
-{
-	auto const &value = member(object, name);
-	return value.is_string() ? printable(value.get_ref<std::string const &>()) : "-";
-}
-
-std::uint64_t number(json const &object, char const *name)
-{
-	auto const &value = member(object, name);
-	return value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
-}
-
-double fraction(json const &object, char const *name)
-{
-	auto const &value = member(object, name);
-	return value.is_number() ? value.get<double>() : 0;
-}
-
-bool flag(json const &object, char const *name)
-{
-	auto const &value = member(object, name);
-	return value.is_boolean() && value.get<bool>();
-}
 
 std::string ratio(double part, double whole, char const *format)
 {
@@ -153,25 +121,50 @@ std::string hasher_table(json const &hashers, bool use_colour)
 			{{"HASHER", true}, {"HASHED", true}, {"PIECES", true}, {"LANES", true}}, rows, use_colour);
 }
 
+void add_peers(json const &torrent, bool has_name, std::vector<std::vector<cell>> &rows)
+{
+	for (auto const &peer : member(torrent, "peers")) {
+		std::vector<cell> row;
+		if (has_name)
+			row.push_back({text(torrent, "name")});
+		for (auto &&each : {cell{text(peer, "endpoint")}, cell{text(peer, "client")},
+				 cell{format_percent(fraction(peer, "progress"))},
+				 cell{format_rate(number(peer, "down_rate"))}, cell{format_rate(number(peer, "up_rate"))},
+				 cell{format_bytes(number(peer, "downloaded_bytes"))},
+				 cell{format_bytes(number(peer, "uploaded_bytes"))},
+				 cell{flag(peer, "seed") ? "seed" : "peer"},
+				 cell{flag(peer, "incoming") ? "incoming" : text(peer, "source")}, cell{text(peer, "flags")}})
+			row.push_back(each);
+		rows.push_back(std::move(row));
+	}
+}
+
+std::string peer_table(bool has_name, std::vector<std::vector<cell>> const &rows, bool use_colour)
+{
+	if (rows.empty())
+		return "no peers\n";
+	std::vector<column_head> heads{{"PEER", false}, {"CLIENT", false}, {"HAS", true}, {"DOWN", true},
+		{"UP", true}, {"RECEIVED", true}, {"SENT", true}, {"KIND", false}, {"FROM", false}, {"FLAGS", false}};
+	if (has_name)
+		heads.insert(heads.begin(), {"TORRENT", false});
+	return format_table(heads, rows, use_colour);
+}
+
 } // namespace
 
 std::string render_peers(json const &reply, bool use_colour)
 {
 	std::vector<std::vector<cell>> rows;
-	for (auto const &torrent : member(reply, "torrents")) {
-		for (auto const &peer : member(torrent, "peers"))
-			rows.push_back({{text(torrent, "name")}, {text(peer, "endpoint")}, {text(peer, "client")},
-				{format_percent(fraction(peer, "progress"))}, {format_rate(number(peer, "down_rate"))},
-				{format_rate(number(peer, "up_rate"))}, {format_bytes(number(peer, "downloaded_bytes"))},
-				{format_bytes(number(peer, "uploaded_bytes"))}, {flag(peer, "seed") ? "seed" : "peer"},
-				{flag(peer, "incoming") ? "incoming" : text(peer, "source")}, {text(peer, "flags")}});
-	}
-	if (rows.empty())
-		return "no peers\n";
-	return format_table(
-		{{"TORRENT", false}, {"PEER", false}, {"CLIENT", false}, {"HAS", true}, {"DOWN", true}, {"UP", true},
-			{"RECEIVED", true}, {"SENT", true}, {"KIND", false}, {"FROM", false}, {"FLAGS", false}},
-		rows, use_colour);
+	for (auto const &torrent : member(reply, "torrents"))
+		add_peers(torrent, true, rows);
+	return peer_table(true, rows, use_colour);
+}
+
+std::string render_peers_of(json const &torrent, bool use_colour)
+{
+	std::vector<std::vector<cell>> rows;
+	add_peers(torrent, false, rows);
+	return peer_table(false, rows, use_colour);
 }
 
 std::string render_settings(json const &reply, bool use_colour)
@@ -242,10 +235,8 @@ std::string render_stats(json const &reply, bool use_colour)
 		std::to_string(number(budget, "backpressure_ms")) + " ms in all; " +
 		std::to_string(number(budget, "blocks_refused")) + " blocks refused; " +
 		std::to_string(number(budget, "hashers")) + " hashing threads\n";
-	auto const &held_by = member(reply, "bottleneck");
-	if (held_by.is_object())
-		lines += "bottleneck: " + printable(text(held_by, "what")) + ": " +
-			printable(text(held_by, "evidence")) + "\n";
+	if (auto const bottleneck = render_bottleneck(reply); !bottleneck.empty())
+		lines += bottleneck + "\n";
 	auto const &events = member(reply, "events");
 	lines += "events: " + std::to_string(number(events, "published"));
 	auto const &by_kind = member(events, "by_kind");
@@ -255,6 +246,37 @@ std::string render_stats(json const &reply, bool use_colour)
 				std::to_string(count.is_number_unsigned() ? count.get<std::uint64_t>() : 0);
 	}
 	return lines + "\nup " + format_duration(number(reply, "uptime_ms") / 1000) + "\n";
+}
+
+std::string render_cache_use(json const &stats)
+{
+	auto const &budget = member(stats, "budget");
+	if (!budget.is_object())
+		return {};
+	return "cache " + format_bytes(number(budget, "used_bytes")) + " of " +
+		format_bytes(number(budget, "capacity_bytes")) + ", " + format_bytes(number(budget, "dirty_bytes")) +
+		" to be written; hits " + hit_rate(member(stats, "totals"));
+}
+
+std::string render_bottleneck(json const &stats)
+{
+	auto const &held_by = member(stats, "bottleneck");
+	if (!held_by.is_object())
+		return {};
+	return "bottleneck: " + text(held_by, "what") + ": " + text(held_by, "evidence");
+}
+
+std::string render_device(json const &stats, std::string_view device, bool use_colour)
+{
+	auto rows = json::array();
+	for (auto const &row : member(stats, "devices")) {
+		auto const &path = member(row, "device");
+		if (path.is_string() && path.get_ref<std::string const &>() == device)
+			rows.push_back(row);
+	}
+	// Behind the line that sets it apart from other tables.
+	auto const table = device_table(rows, use_colour);
+	return table.empty() ? table : table.substr(1);
 }
 
 std::string render_event(wire::event_message const &event, bool use_colour)

@@ -1,5 +1,6 @@
 #include "ctl/render_report.hpp"
 
+#include "ctl/json_fields.hpp"
 #include "ctl/text_format.hpp"
 
 #include <algorithm>
@@ -18,23 +19,6 @@ namespace
 
 constexpr std::size_t label_columns = 14;
 
-json const &member(json const &object, char const *name)
-{
-	static json const none;
-	if (!object.is_object())
-		return none;
-	auto const found = object.find(name);
-	return found == object.end() ? none : *found;
-}
-
-std::string text(json const &object, char const *name)
-{
-	auto const &value = member(object, name);
-	if (value.is_string())
-		return printable(value.get_ref<std::string const &>());
-	return value.is_number() || value.is_boolean() ? value.dump() : "-";
-}
-
 /// In UTC: reports of many machines are compared.
 std::string time_text(json const &value)
 {
@@ -51,7 +35,7 @@ std::string time_text(json const &value)
 
 std::string error_text(json const &value)
 {
-	return value.is_object() ? text(value, "text") : "-";
+	return value.is_object() ? value_text(value, "text") : "-";
 }
 
 class block
@@ -66,8 +50,10 @@ public:
 	{
 		auto const &all = member(torrent, name.c_str());
 		for (auto const &range : all)
-			line(label, "offset " + text(range, "offset_bytes") + " length " + text(range, "length_bytes"));
-		auto const more = text(torrent, (name + "_more").c_str());
+			line(label,
+				"offset " + value_text(range, "offset_bytes") + " length " +
+					value_text(range, "length_bytes"));
+		auto const more = value_text(torrent, (name + "_more").c_str());
 		if (more != "-" && more != "0")
 			line(label, "and " + more + " more");
 	}
@@ -81,34 +67,35 @@ std::string torrent_block(json const &torrent)
 {
 	block out;
 	auto const &device = member(torrent, "device");
-	out.line("verdict", text(torrent, "verdict") + " (state " + text(torrent, "state") + ")");
-	out.line("info-hash", text(torrent, "info_hash"));
-	if (!text(torrent, "info_hash_v2").empty())
-		out.line("v2", text(torrent, "info_hash_v2"));
-	out.line("bytes", text(torrent, "done_bytes") + " of " + text(torrent, "size_bytes"));
+	out.line("verdict", value_text(torrent, "verdict") + " (state " + value_text(torrent, "state") + ")");
+	out.line("info-hash", value_text(torrent, "info_hash"));
+	if (!value_text(torrent, "info_hash_v2").empty())
+		out.line("v2", value_text(torrent, "info_hash_v2"));
+	out.line("bytes", value_text(torrent, "done_bytes") + " of " + value_text(torrent, "size_bytes"));
 	out.line("pieces",
-		text(torrent, "pieces_done") + " of " + text(torrent, "pieces_total") + ", " +
-			text(torrent, "piece_bytes") + " bytes each");
-	out.line("received", text(torrent, "downloaded_bytes") + ", sent " + text(torrent, "uploaded_bytes"));
-	out.line("device", text(device, "path") + ", " + text(device, "size_bytes") + " bytes");
-	out.line("identity", text(device, "identity"));
-	out.line("model", text(device, "model"));
-	out.line("disk", text(device, "disk"));
+		value_text(torrent, "pieces_done") + " of " + value_text(torrent, "pieces_total") + ", " +
+			value_text(torrent, "piece_bytes") + " bytes each");
+	out.line("received",
+		value_text(torrent, "downloaded_bytes") + ", sent " + value_text(torrent, "uploaded_bytes"));
+	out.line("device", value_text(device, "path") + ", " + value_text(device, "size_bytes") + " bytes");
+	out.line("identity", value_text(device, "identity"));
+	out.line("model", value_text(device, "model"));
+	out.line("disk", value_text(device, "disk"));
 	out.line("added", time_text(member(torrent, "added_unix_ms")));
 	out.line("downloaded", time_text(member(torrent, "downloaded_unix_ms")));
 	out.line("synced", time_text(member(torrent, "synced_unix_ms")));
 	out.line("verified", time_text(member(torrent, "verified_unix_ms")));
 	out.line("faults",
-		text(torrent, "hash_failures") + " wrong hashes, " + text(torrent, "read_errors") +
-			" failed reads, " + text(torrent, "retries") + " retries, " + text(torrent, "errors_total") +
-			" errors");
+		value_text(torrent, "hash_failures") + " wrong hashes, " + value_text(torrent, "read_errors") +
+			" failed reads, " + value_text(torrent, "retries") + " retries, " +
+			value_text(torrent, "errors_total") + " errors");
 	if (member(torrent, "bad_pieces").is_number())
-		out.line("differ", text(torrent, "bad_pieces") + " pieces");
+		out.line("differ", value_text(torrent, "bad_pieces") + " pieces");
 	out.ranges("differ", torrent, "bad_ranges");
 	out.ranges("unreadable", torrent, "unreadable_ranges");
 	for (auto const &seen : member(torrent, "errors"))
 		out.line("error", time_text(member(seen, "unix_ms")) + " " + error_text(member(seen, "error")));
-	return text(torrent, "name") + " on " + text(torrent, "target") + "\n" + out.take();
+	return value_text(torrent, "name") + " on " + value_text(torrent, "target") + "\n" + out.take();
 }
 
 } // namespace
@@ -116,8 +103,9 @@ std::string torrent_block(json const &torrent)
 std::string render_report(json const &reply)
 {
 	auto const &daemon = member(reply, "daemon");
-	auto lines = "report of " + time_text(member(reply, "unix_ms")) + ", host " + text(reply, "host") +
-		", eziod " + text(daemon, "version") + ", libtorrent " + text(daemon, "libtorrent") + "\n";
+	auto lines = "report of " + time_text(member(reply, "unix_ms")) + ", host " + value_text(reply, "host") +
+		", eziod " + value_text(daemon, "version") + ", libtorrent " + value_text(daemon, "libtorrent") +
+		"\n";
 	for (auto const &torrent : member(reply, "torrents"))
 		lines += torrent_block(torrent);
 	return lines;

@@ -1,9 +1,9 @@
 #include "ctl/render.hpp"
 
+#include "ctl/status_columns.hpp"
 #include "ctl/text_format.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -12,83 +12,6 @@ namespace ezio::ctl
 {
 namespace
 {
-
-std::string_view colour_of_state(std::string_view state)
-{
-	if (state == "error")
-		return "31";
-	if (state == "downloading")
-		return "36";
-	if (state == "finished" || state == "seeding")
-		return "32";
-	if (state == "paused")
-		return "33";
-	return "34"; // checking, syncing, verifying
-}
-
-cell rate_cell(std::uint64_t rate)
-{
-	return {format_rate(rate), rate > 0 ? "32" : ""};
-}
-
-struct column {
-	std::string_view name;
-	std::string_view title;
-	bool is_right_aligned;
-	cell (*make)(torrent_view const &);
-};
-
-cell eta_cell(torrent_view const &t)
-{
-	return {t.eta_seconds ? format_duration(*t.eta_seconds) : "-"};
-}
-
-constexpr std::array<column, 15> columns_known{{
-	{"name", "NAME", false, [](torrent_view const &t) { return cell{printable(t.name)}; }},
-	{"target", "TARGET", false, [](torrent_view const &t) { return cell{printable(t.target)}; }},
-	{"state", "STATE", false,
-		[](torrent_view const &t) {
-			return cell{printable(t.state), colour_of_state(t.state)};
-		}},
-	{"progress", "PROGRESS", true, [](torrent_view const &t) { return cell{format_percent(t.progress)}; }},
-	{"done", "DONE/SIZE", true,
-		[](torrent_view const &t) {
-			return cell{format_bytes(t.done_bytes) + " / " + format_bytes(t.size_bytes)};
-		}},
-	{"size", "SIZE", true, [](torrent_view const &t) { return cell{format_bytes(t.size_bytes)}; }},
-	{"down", "DOWN", true, [](torrent_view const &t) { return rate_cell(t.down_rate); }},
-	{"up", "UP", true, [](torrent_view const &t) { return rate_cell(t.up_rate); }},
-	{"peers", "PEERS", true, [](torrent_view const &t) { return cell{std::to_string(t.peers)}; }},
-	{"seeds", "SEEDS", true, [](torrent_view const &t) { return cell{std::to_string(t.seeds)}; }},
-	{"pieces", "PIECES", true,
-		[](torrent_view const &t) {
-			return cell{std::to_string(t.pieces_done) + "/" + std::to_string(t.pieces_total)};
-		}},
-	{"eta", "ETA", true, eta_cell},
-	{"added", "ADDED", false, [](torrent_view const &t) { return cell{format_time(t.added_unix_ms)}; }},
-	{"hash", "INFO-HASH", false, [](torrent_view const &t) { return cell{printable(t.info_hash)}; }},
-	{"error", "ERROR", false,
-		[](torrent_view const &t) {
-			return cell{t.failure ? printable(to_string(*t.failure)) : std::string(), "31"};
-		}},
-}};
-
-column const *find_column(std::string_view name)
-{
-	auto const found = std::ranges::find(columns_known, name, &column::name);
-	return found == columns_known.end() ? nullptr : &*found;
-}
-
-std::string counts_by_state(std::vector<torrent_view> const &torrents)
-{
-	std::map<std::string, std::size_t> counts;
-	for (auto const &t : torrents)
-		++counts[printable(t.state)];
-	std::string text;
-	for (auto const &[state, count] : counts)
-		text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + state;
-	return text;
-}
 
 std::string limit_text(std::uint64_t limit)
 {
@@ -114,39 +37,13 @@ sums sum(std::vector<torrent_view> const &torrents)
 
 } // namespace
 
-result<std::vector<std::string>> parse_columns(std::string_view comma_list)
-{
-	std::vector<std::string> names;
-	while (!comma_list.empty()) {
-		auto const comma = comma_list.find(',');
-		auto const name = comma_list.substr(0, comma);
-		comma_list = comma == std::string_view::npos ? std::string_view() : comma_list.substr(comma + 1);
-		if (find_column(name) == nullptr) {
-			std::string known;
-			for (auto const &entry : columns_known)
-				known += (known.empty() ? "" : ", ") + std::string(entry.name);
-			return make_error(errc::invalid_argument,
-				"--columns: there is no column \"" + std::string(name) + "\"; known are " + known);
-		}
-		names.emplace_back(name);
-	}
-	if (names.empty())
-		return make_error(errc::invalid_argument, "--columns: no column is named");
-	return names;
-}
-
-std::string_view default_columns()
-{
-	return "name,target,state,progress,done,down,up,peers,eta,error";
-}
-
 std::string render_status(
 	std::vector<torrent_view> const &torrents, std::vector<std::string> const &columns, bool use_colour)
 {
-	std::vector<column const *> chosen;
+	std::vector<status_column const *> chosen;
 	std::vector<column_head> heads;
 	for (auto const &name : columns) {
-		auto const *found = find_column(name);
+		auto const *found = find_status_column(name);
 		if (found == nullptr)
 			continue;
 		chosen.push_back(found);
@@ -218,19 +115,37 @@ std::string render_status_verbose(std::vector<torrent_view> const &torrents, boo
 	return text;
 }
 
+std::string render_counts(std::vector<torrent_view> const &torrents, bool use_colour)
+{
+	std::map<std::string, std::size_t> counts;
+	for (auto const &t : torrents)
+		++counts[printable(t.state)];
+	std::string text;
+	for (auto const &[state, count] : counts) {
+		auto const words = std::to_string(count) + " " + state;
+		text += text.empty() ? "" : ", ";
+		text += use_colour ? "\x1b[" + std::string(colour_of_state(state)) + "m" + words + "\x1b[0m" : words;
+	}
+	return text;
+}
+
+std::string render_sums(std::vector<torrent_view> const &torrents)
+{
+	auto const s = sum(torrents);
+	auto const has_slow_start = !torrents.empty() && torrents.front().slow_start_rate;
+	return format_bytes(s.done_bytes) + " of " + format_bytes(s.size_bytes) + "; down " +
+		format_rate(s.down_rate) + ", up " + format_rate(s.up_rate) + "; " + std::to_string(s.peers) +
+		(s.peers == 1 ? " peer" : " peers") +
+		(has_slow_start ? "; slow start: " + format_rate(*torrents.front().slow_start_rate) + " at most"
+						: std::string());
+}
+
 std::string render_totals(std::vector<torrent_view> const &torrents)
 {
 	if (torrents.empty())
 		return "no torrents\n";
-	auto const s = sum(torrents);
 	return std::to_string(torrents.size()) + (torrents.size() == 1 ? " torrent: " : " torrents: ") +
-		counts_by_state(torrents) + "; " + format_bytes(s.done_bytes) + " of " + format_bytes(s.size_bytes) +
-		"; down " + format_rate(s.down_rate) + ", up " + format_rate(s.up_rate) + "; " +
-		std::to_string(s.peers) + (s.peers == 1 ? " peer" : " peers") +
-		(torrents.front().slow_start_rate
-				? "; slow start: " + format_rate(*torrents.front().slow_start_rate) + " at most"
-				: std::string()) +
-		"\n";
+		render_counts(torrents, false) + "; " + render_sums(torrents) + "\n";
 }
 
 std::string render_progress(std::vector<torrent_view> const &torrents)
@@ -250,7 +165,7 @@ std::string render_progress(std::vector<torrent_view> const &torrents)
 	std::string bar(filled, '#');
 	bar.resize(static_cast<std::size_t>(bar_columns), '.');
 	return "[" + bar + "] " + format_percent(fraction) + "  " + format_rate(s.down_rate) +
-		(eta > 0 ? "  eta " + format_duration(eta) : "") + "  " + counts_by_state(torrents);
+		(eta > 0 ? "  eta " + format_duration(eta) : "") + "  " + render_counts(torrents, false);
 }
 
 } // namespace ezio::ctl

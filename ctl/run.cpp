@@ -142,6 +142,7 @@ struct handler_entry {
 };
 constexpr auto handlers = std::to_array<handler_entry>({
 	{"status", run_status},
+	{"top", run_top},
 	{"add", run_add},
 	{"pause", run_selected},
 	{"resume", run_selected},

@@ -4,6 +4,7 @@
 #include "ctl/client.hpp"
 #include "ctl/commands.hpp"
 #include "ctl/console.hpp"
+#include "ctl/torrent_list.hpp"
 #include "ctl/wire/status.hpp"
 
 #include <nlohmann/json.hpp>
@@ -62,6 +63,9 @@ using handler = handler_result (*)(command_context const &);
 handler find_handler(std::string_view verb);
 
 handler_result run_status(command_context const &context);
+/// What --sort says; by name without it.
+result<sort_key> read_sort_key(invocation const &line);
+handler_result run_top(command_context const &context);
 handler_result run_events(command_context const &context);
 handler_result run_wait(command_context const &context);
 handler_result run_add(command_context const &context);

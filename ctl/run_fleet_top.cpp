@@ -1,6 +1,6 @@
 #include "ctl/fleet_command.hpp"
+#include "ctl/full_screen.hpp"
 #include "ctl/render_fleet.hpp"
-#include "ctl/terminal.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -16,8 +16,8 @@ namespace
 class fleet_top
 {
 public:
-	fleet_top(command_context const &context, fleet_poll fleet, terminal screen)
-		: m_context(context), m_fleet(std::move(fleet)), m_terminal(std::move(screen))
+	fleet_top(command_context const &context, fleet_poll fleet, full_screen screen)
+		: m_context(context), m_fleet(std::move(fleet)), m_screen(std::move(screen))
 	{
 	}
 
@@ -25,17 +25,18 @@ public:
 	{
 		auto next_draw = clock::now();
 		for (;;) {
-			auto const heard = m_fleet.advance(next_draw, m_terminal.input());
+			auto const heard = m_fleet.advance(std::min(next_draw, m_screen.due()), m_screen.input());
 			if (!heard)
 				return heard.failure();
-			if (!m_terminal.read(m_typed))
+			auto const keys = m_screen.keys();
+			if (!keys)
 				return exit_status::done;
-			auto const keys = take_keys(m_typed);
-			if (std::ranges::find(keys, key::quit) != keys.end())
-				return exit_status::done;
-			for (auto const each : keys)
+			for (auto const each : *keys) {
+				if (each == key_press{key::character, 'q'})
+					return exit_status::done;
 				obey(each);
-			if (keys.empty() && clock::now() < next_draw)
+			}
+			if (!m_screen.must_redraw() && keys->empty() && clock::now() < next_draw)
 				continue;
 			if (!draw())
 				return exit_status::done;
@@ -44,34 +45,12 @@ public:
 	}
 
 private:
-	void obey(key what)
+	void obey(key_press press)
 	{
-		auto const page = fleet_rows_shown(m_terminal.size());
-		auto const back = [this](std::size_t rows) { m_first -= std::min(m_first, rows); };
-		switch (what) {
-		case key::up:
-			return back(1);
-		case key::down:
-			m_first += 1;
-			return;
-		case key::page_up:
-			return back(page);
-		case key::page_down:
-			m_first += page;
-			return;
-		case key::home:
-			m_first = 0;
-			return;
-		case key::end:
-			m_first = m_fleet.facts().size();
-			return;
-		case key::done:
+		if (press == key_press{key::character, 'd'})
 			m_has_done = !m_has_done;
-			return;
-		case key::quit:
-		case key::other:
-			return;
-		}
+		m_first =
+			scrolled(m_first, movement_of(press), fleet_rows_shown(m_screen.size()), m_fleet.facts().size());
 	}
 
 	bool draw()
@@ -81,18 +60,16 @@ private:
 		if (!m_has_done)
 			std::erase_if(
 				order, [&](std::size_t i) { return fleet.rows[i].standing == node_standing::done; });
-		auto const size = m_terminal.size();
+		auto const size = m_screen.size();
 		auto const shown = fleet_rows_shown(size);
 		m_first = std::min(m_first, order.size() - std::min(order.size(), shown));
-		return m_terminal.write(m_screen.show(
-			draw_fleet(fleet.totals, fleet.rows, order, m_first, size, m_context.settings.use_colour), size));
+		return m_screen.show(
+			draw_fleet(fleet.totals, fleet.rows, order, m_first, size, m_context.settings.use_colour));
 	}
 
 	command_context const &m_context;
 	fleet_poll m_fleet;
-	terminal m_terminal;
-	screen m_screen;
-	std::string m_typed;
+	full_screen m_screen;
 	std::size_t m_first = 0; ///< row at the top
 	bool m_has_done = true;  ///< nodes that are done are shown
 };
@@ -107,7 +84,7 @@ handler_result run_fleet_top(command_context const &context)
 	auto fleet = open_fleet(context, {fleet_pause, fleet_node_time});
 	if (!fleet)
 		return fleet.failure();
-	auto screen = terminal::open();
+	auto screen = full_screen::open();
 	if (!screen)
 		return screen.failure();
 	return fleet_top(context, std::move(*fleet), std::move(*screen)).run();

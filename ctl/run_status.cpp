@@ -1,6 +1,7 @@
 #include "ctl/run.hpp"
 
 #include "ctl/render.hpp"
+#include "ctl/status_columns.hpp"
 #include "ctl/torrent_list.hpp"
 
 #include <ostream>
@@ -26,13 +27,10 @@ struct view_options {
 result<view_options> read_view(invocation const &line)
 {
 	view_options view;
-	if (auto const name = line.value("--sort")) {
-		auto const key = sort_key_from_string(*name);
-		if (!key)
-			return make_error(
-				errc::invalid_argument, "--sort \"" + *name + "\": expected one of " + sort_key_names());
-		view.key = *key;
-	}
+	auto const key = read_sort_key(line);
+	if (!key)
+		return key.failure();
+	view.key = *key;
 	view.is_reversed = line.has("--reverse");
 	view.filter = torrent_filter::parse(line.value("--filter").value_or(""));
 	auto columns = parse_columns(line.value("--columns").value_or(std::string(default_columns())));
@@ -71,6 +69,18 @@ result<void> show(command_context const &context, view_options const &view, json
 }
 
 } // namespace
+
+result<sort_key> read_sort_key(invocation const &line)
+{
+	auto const name = line.value("--sort");
+	if (!name)
+		return sort_key::name;
+	auto const key = sort_key_from_string(*name);
+	if (!key)
+		return make_error(
+			errc::invalid_argument, "--sort \"" + *name + "\": expected one of " + sort_key_names());
+	return *key;
+}
 
 handler_result run_status(command_context const &context)
 {

@@ -22,6 +22,9 @@ public:
 	~terminal();
 
 	screen_size size() const;
+	/// If a signal has asked for it (SIGTSTP, Ctrl-Z), shows what was there before and stops this process.
+	/// True if it has been stopped, by that or by another signal, and now goes on with an empty screen.
+	bool stop_if_asked() const;
 	/// Readable when keys were typed.
 	int input() const;
 	/// Adds what was typed; false when there is no input any more.

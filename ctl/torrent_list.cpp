@@ -1,13 +1,14 @@
 #include "ctl/torrent_list.hpp"
 
+#include "ctl/json_fields.hpp"
+#include "ctl/wire/codec.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
 #include <tuple>
 #include <utility>
-
-#include "ctl/wire/codec.hpp"
 
 namespace ezio::ctl
 {
@@ -21,6 +22,7 @@ struct key_name {
 	std::string_view name;
 	sort_key key;
 };
+/// In the order of the enumeration.
 constexpr std::array<key_name, 11> key_names{{
 	{"name", sort_key::name},
 	{"path", sort_key::path},
@@ -38,42 +40,24 @@ constexpr std::array<key_name, 11> key_names{{
 constexpr std::array<std::string_view, 8> group_names{
 	"all", "active", "downloading", "seeding", "finished", "checking", "paused", "error"};
 
+/// As it is: what is compared and sent back must not change.
 std::string text_of(json const &object, char const *name)
 {
-	auto const found = object.find(name);
-	return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::optional<std::uint64_t> maybe_number_of(json const &object, char const *name)
-{
-	auto const found = object.find(name);
-	if (found == object.end() || !found->is_number_unsigned())
-		return std::nullopt;
-	return found->get<std::uint64_t>();
-}
-
-std::uint64_t number_of(json const &object, char const *name)
-{
-	return maybe_number_of(object, name).value_or(0);
-}
-
-bool flag_of(json const &object, char const *name)
-{
-	auto const found = object.find(name);
-	return found != object.end() && found->is_boolean() && found->get<bool>();
+	auto const &value = member(object, name);
+	return value.is_string() ? value.get<std::string>() : std::string();
 }
 
 torrent_view::stretches stretches_of(json const &object, std::string const &name)
 {
 	torrent_view::stretches all;
-	auto const found = object.find(name);
-	if (found == object.end() || !found->is_array())
+	auto const &found = member(object, name.c_str());
+	if (!found.is_array())
 		return all;
-	for (auto const &range : *found) {
+	for (auto const &range : found) {
 		if (range.is_object())
-			all.listed.emplace_back(number_of(range, "offset_bytes"), number_of(range, "length_bytes"));
+			all.listed.emplace_back(number(range, "offset_bytes"), number(range, "length_bytes"));
 	}
-	all.more = number_of(object, (name + "_more").c_str());
+	all.more = number(object, (name + "_more").c_str());
 	return all;
 }
 
@@ -84,58 +68,44 @@ torrent_view read_torrent(json const &object)
 	t.name = text_of(object, "name");
 	t.target = text_of(object, "target");
 	t.state = text_of(object, "state");
-	t.is_seed = flag_of(object, "seed");
-	t.is_synced = flag_of(object, "synced");
-	t.is_verified = flag_of(object, "verified");
-	t.size_bytes = number_of(object, "size_bytes");
-	t.done_bytes = number_of(object, "done_bytes");
-	t.downloaded_bytes = number_of(object, "downloaded_bytes");
-	t.uploaded_bytes = number_of(object, "uploaded_bytes");
-	t.down_rate = number_of(object, "down_rate");
-	t.up_rate = number_of(object, "up_rate");
-	t.peers = number_of(object, "peers");
-	t.seeds = number_of(object, "seeds");
-	t.pieces_total = number_of(object, "pieces_total");
-	t.pieces_done = number_of(object, "pieces_done");
-	t.piece_bytes = number_of(object, "piece_bytes");
-	t.hash_failures = number_of(object, "hash_failures");
-	t.read_errors = number_of(object, "read_errors");
-	t.retries = number_of(object, "retries");
-	auto const progress = object.find("progress");
-	if (progress != object.end() && progress->is_number())
-		t.progress = progress->get<double>();
-	t.eta_seconds = maybe_number_of(object, "eta_seconds");
-	t.added_unix_ms = number_of(object, "added_unix_ms");
-	auto const failure = object.find("error");
-	if (failure != object.end() && !failure->is_null())
-		t.failure = wire::error_from_json(*failure);
-	t.bad_pieces = maybe_number_of(object, "bad_pieces");
+	t.is_seed = flag(object, "seed");
+	t.is_synced = flag(object, "synced");
+	t.is_verified = flag(object, "verified");
+	t.size_bytes = number(object, "size_bytes");
+	t.done_bytes = number(object, "done_bytes");
+	t.downloaded_bytes = number(object, "downloaded_bytes");
+	t.uploaded_bytes = number(object, "uploaded_bytes");
+	t.down_rate = number(object, "down_rate");
+	t.up_rate = number(object, "up_rate");
+	t.peers = number(object, "peers");
+	t.seeds = number(object, "seeds");
+	t.pieces_total = number(object, "pieces_total");
+	t.pieces_done = number(object, "pieces_done");
+	t.piece_bytes = number(object, "piece_bytes");
+	t.hash_failures = number(object, "hash_failures");
+	t.read_errors = number(object, "read_errors");
+	t.retries = number(object, "retries");
+	t.progress = fraction(object, "progress");
+	t.eta_seconds = maybe_number(object, "eta_seconds");
+	t.added_unix_ms = number(object, "added_unix_ms");
+	if (auto const &failure = member(object, "error"); !failure.is_null())
+		t.failure = wire::error_from_json(failure);
+	t.bad_pieces = maybe_number(object, "bad_pieces");
 	t.bad = stretches_of(object, "bad_ranges");
 	t.unreadable = stretches_of(object, "unreadable_ranges");
-	t.is_warming = flag_of(object, "warming");
-	t.warm_bytes = maybe_number_of(object, "warm_bytes");
-	t.upload_limit = number_of(object, "upload_limit");
-	t.download_limit = number_of(object, "download_limit");
+	t.is_warming = flag(object, "warming");
+	t.warm_bytes = maybe_number(object, "warm_bytes");
+	t.upload_limit = number(object, "upload_limit");
+	t.download_limit = number(object, "download_limit");
 	t.priority = text_of(object, "priority");
-	t.is_held = flag_of(object, "held");
-	t.slow_start_rate = maybe_number_of(object, "slow_start_rate");
+	t.is_held = flag(object, "held");
+	t.slow_start_rate = maybe_number(object, "slow_start_rate");
 	return t;
-}
-
-// ASCII only: case of other letters depends on a locale that a rescue system does not have.
-std::string lower(std::string_view text)
-{
-	std::string result(text);
-	for (auto &c : result) {
-		if (c >= 'A' && c <= 'Z')
-			c = static_cast<char>(c - 'A' + 'a');
-	}
-	return result;
 }
 
 int compare_text(std::string const &a, std::string const &b)
 {
-	auto const order = lower(a).compare(lower(b));
+	auto const order = lower_case(a).compare(lower_case(b));
 	return order != 0 ? order : a.compare(b);
 }
 
@@ -209,6 +179,17 @@ std::optional<sort_key> sort_key_from_string(std::string_view name)
 	return found == key_names.end() ? std::nullopt : std::optional(found->key);
 }
 
+std::string_view to_string(sort_key key)
+{
+	return key_names[static_cast<std::size_t>(key)].name;
+}
+
+sort_key next_sort_key(sort_key key, bool is_backwards)
+{
+	auto const step = is_backwards ? key_names.size() - 1 : 1;
+	return key_names[(static_cast<std::size_t>(key) + step) % key_names.size()].key;
+}
+
 std::string sort_key_names()
 {
 	std::string names;
@@ -236,12 +217,27 @@ std::vector<std::size_t> sorted(std::vector<torrent_view> const &torrents, sort_
 	return order;
 }
 
+std::span<std::string_view const> filter_groups()
+{
+	return group_names;
+}
+
+std::string lower_case(std::string_view text)
+{
+	std::string result(text);
+	for (auto &c : result) {
+		if (c >= 'A' && c <= 'Z')
+			c = static_cast<char>(c - 'A' + 'a');
+	}
+	return result;
+}
+
 torrent_filter torrent_filter::parse(std::string_view words)
 {
 	torrent_filter filter;
 	while (!words.empty()) {
 		auto const comma = words.find(',');
-		auto const word = lower(words.substr(0, comma));
+		auto const word = lower_case(words.substr(0, comma));
 		words = comma == std::string_view::npos ? std::string_view() : words.substr(comma + 1);
 		if (word.empty())
 			continue;
@@ -259,8 +255,8 @@ bool torrent_filter::accepts(torrent_view const &torrent) const
 		std::ranges::any_of(m_groups, [&](auto const &group) { return is_in_group(torrent, group); });
 	if (!in_group || m_texts.empty())
 		return in_group;
-	auto const name = lower(torrent.name);
-	auto const target = lower(torrent.target);
+	auto const name = lower_case(torrent.name);
+	auto const target = lower_case(torrent.target);
 	return std::ranges::any_of(m_texts, [&](auto const &text) {
 		return name.find(text) != std::string::npos || target.find(text) != std::string::npos;
 	});

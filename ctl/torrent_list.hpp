@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,12 +74,21 @@ result<torrent_list> read_torrents(nlohmann::json const &status_reply);
 
 enum class sort_key : std::uint8_t { name, path, progress, speed, down, up, peers, size, eta, state, added };
 std::optional<sort_key> sort_key_from_string(std::string_view name);
+std::string_view to_string(sort_key key);
+/// The key behind @p key in the list of all, round and round, or the one before it.
+sort_key next_sort_key(sort_key key, bool is_backwards);
 /// "name, path, ..." for messages and help.
 std::string sort_key_names();
 
 /// Order of indices into @p torrents: numbers from the largest, text from A; reversed on request. Torrents
 /// without an eta are last either way. Equal ones are ordered by name, target, info-hash.
 std::vector<std::size_t> sorted(std::vector<torrent_view> const &torrents, sort_key key, bool is_reversed);
+
+/// The words of --filter that are groups: all, active, ...
+std::span<std::string_view const> filter_groups();
+
+/// ASCII letters in lower case: case of others depends on a locale that a rescue system does not have.
+std::string lower_case(std::string_view text);
 
 /// What --filter selects: a torrent that is in any of the named groups (if one is named) and whose name or
 /// target contains any of the other words (if there is one), whatever their case.

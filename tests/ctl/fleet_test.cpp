@@ -1,13 +1,13 @@
 #include "ctl/fleet_client.hpp"
 #include "ctl/run.hpp"
 #include "tests/ctl/fake_fleet.hpp"
+#include "tests/ctl/run_line.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <array>
 #include <atomic>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -18,25 +18,6 @@ using nlohmann::json;
 
 namespace
 {
-
-struct outcome {
-	int status = -1;
-	std::string out;
-	std::string err;
-};
-
-outcome run_line(std::vector<std::string> arguments, std::atomic<bool> const *interrupted = nullptr)
-{
-	static std::atomic<bool> const never{false};
-	std::ostringstream out;
-	std::ostringstream err;
-	console const io{&out, &err, false, false, interrupted != nullptr ? interrupted : &never};
-	outcome o;
-	o.status = run(arguments, {}, io);
-	o.out = out.str();
-	o.err = err.str();
-	return o;
-}
 
 json torrent(char const *state, std::size_t done, json more = json::object())
 {
@@ -184,8 +165,8 @@ TEST_CASE("a signal ends fleet wait")
 		return result<json>(torrent("downloading", 10));
 	});
 	CHECK(
-		run_line({"fleet", "wait", "--for", "synced", "--nodes", fleet.nodes_file()}, &interrupted).status ==
-		8);
+		run_line({"fleet", "wait", "--for", "synced", "--nodes", fleet.nodes_file()}, no_daemon, &interrupted)
+			.status == 8);
 }
 
 TEST_CASE("a node that comes back is asked on a new connection")

@@ -1,4 +1,5 @@
 #include "ctl/render.hpp"
+#include "ctl/status_columns.hpp"
 #include "ctl/text_format.hpp"
 
 #include <catch2/catch.hpp>

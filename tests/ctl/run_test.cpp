@@ -1,6 +1,7 @@
 #include "ctl/event_source.hpp"
 #include "ctl/run.hpp"
 #include "tests/ctl/fake_daemon.hpp"
+#include "tests/ctl/run_line.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,7 +13,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,28 +24,6 @@ using nlohmann::json;
 
 namespace
 {
-
-struct outcome {
-	int status = -1;
-	std::string out;
-	std::string err;
-};
-
-outcome run_line(std::vector<std::string> arguments,
-	std::string const &endpoint = "ipc:///nonexistent/socket", std::atomic<bool> const *interrupted = nullptr)
-{
-	static std::atomic<bool> const never{false};
-	std::ostringstream out;
-	std::ostringstream err;
-	environment env;
-	env.endpoint = endpoint;
-	console const io{&out, &err, false, false, interrupted != nullptr ? interrupted : &never};
-	outcome o;
-	o.status = run(arguments, env, io);
-	o.out = out.str();
-	o.err = err.str();
-	return o;
-}
 
 json torrent(char const *name, char const *state, json more = json::object())
 {
@@ -259,6 +237,16 @@ TEST_CASE("status in JSON keeps each torrent whole, in the order and selection a
 	CHECK(json::parse(o.out) == json{{"schema", 1}, {"torrents", {fast, slow}}, {"totals", json::object()}});
 	CHECK(run_line({"status", "--sort", "colour"}, daemon.endpoint()).status == 2);
 	CHECK(run_line({"status", "--columns", "name,colour"}, daemon.endpoint()).status == 2);
+}
+
+TEST_CASE("top needs a terminal, and says what to use without one")
+{
+	for (auto const &arguments : std::vector<std::vector<std::string>>{{"top"}, {"top", "--json"}}) {
+		auto const o = run_line(arguments);
+		CHECK(o.status == 2);
+		CHECK(o.err ==
+			"ezioctl: top draws on a terminal; see status --watch, or status --json --watch for programs\n");
+	}
 }
 
 TEST_CASE("wait ends when all torrents have reached the condition")

@@ -1,10 +1,10 @@
 #include "ctl/render_fleet.hpp"
 #include "ctl/screen.hpp"
 #include "ctl/text_format.hpp"
+#include "tests/ctl/fake_terminal.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,42 +13,6 @@ using namespace ezio::ctl;
 
 namespace
 {
-
-/// What a terminal shows after those bytes, for the few sequences that screen uses.
-class fake_terminal
-{
-public:
-	explicit fake_terminal(std::size_t rows) : lines(rows) {}
-
-	void write(std::string const &bytes)
-	{
-		for (std::size_t i = 0; i < bytes.size();) {
-			if (bytes.compare(i, 7, "\x1b[H\x1b[2J") == 0) {
-				lines.assign(lines.size(), "");
-				i += 7;
-			} else if (bytes.compare(i, 3, "\x1b[K") == 0) {
-				lines[m_row].resize(m_column);
-				i += 3;
-			} else if (bytes.compare(i, 2, "\x1b[") == 0) {
-				auto const end = bytes.find(';', i);
-				m_row = std::stoul(bytes.substr(i + 2, end - i - 2)) - 1;
-				REQUIRE(m_row < lines.size());
-				REQUIRE(bytes.compare(end, 3, ";1H") == 0);
-				m_column = 0;
-				i = end + 3;
-			} else {
-				auto &line = lines[m_row];
-				line.resize(std::max(line.size(), m_column + 1), ' ');
-				line[m_column++] = bytes[i++];
-			}
-		}
-	}
-	std::vector<std::string> lines;
-
-private:
-	std::size_t m_row = 0;
-	std::size_t m_column = 0;
-};
 
 node_row make_row(std::string name)
 {
@@ -117,18 +81,80 @@ TEST_CASE("text is cut by columns, not within a character")
 	CHECK(cut_to_width("abc", 0).empty());
 }
 
-TEST_CASE("keys are told apart, also when a sequence comes in pieces")
+TEST_CASE("a screen that was forgotten is sent as a whole")
 {
-	std::string typed = "jk\x1b[A\x1b[6~xq";
-	CHECK(take_keys(typed) ==
-		std::vector<key>{key::down, key::up, key::up, key::page_down, key::other, key::quit});
-	CHECK(typed.empty());
-	typed = "\x1b[";
-	CHECK(take_keys(typed).empty());
-	typed += "B";
-	CHECK(take_keys(typed) == std::vector<key>{key::down});
-	typed = "\x1b\x1b[F";
-	CHECK(take_keys(typed) == std::vector<key>{key::other, key::end});
+	screen s;
+	auto const all = s.show({"one", "two"}, {20, 2});
+	CHECK(s.show({"one", "two"}, {20, 2}).empty());
+	s.forget();
+	CHECK(s.show({"one", "two"}, {20, 2}) == all);
+}
+
+TEST_CASE("of a line only what differs is sent, with its colour")
+{
+	screen s;
+	fake_terminal terminal(1);
+	auto const show = [&](std::string const &line) {
+		auto bytes = s.show({line}, {80, 1});
+		terminal.write(bytes);
+		return bytes;
+	};
+	static_cast<void>(show("sda1  downloading  10.0 %              3.0 MiB/s"));
+	CHECK(show("sda1  downloading  10.5 %              3.9 MiB/s") == "\x1b[1;23H5\x1b[1;42H9");
+	// Close to each other they go together.
+	CHECK(show("sda1  downloading  21.5 %              3.9 MiB/s") == "\x1b[1;20H21");
+	CHECK(show("sda1  \x1b[31mdownloading\x1b[0m  21.5 %              3.9 MiB/s") ==
+		"\x1b[1;7H\x1b[31mdownloading\x1b[0m");
+	CHECK(show("sda1  \x1b[31mdownloading\x1b[0m") == "\x1b[1;18H\x1b[K");
+	CHECK(show("sda1") == "\x1b[1;5H\x1b[K");
+	CHECK(show("sda1, sda2") == "\x1b[1;5H, sda2");
+	CHECK(terminal.lines[0] == "sda1, sda2");
+}
+
+TEST_CASE("a line with characters of unknown width is sent as a whole")
+{
+	screen s;
+	static_cast<void>(s.show({"\u7bb1 1"}, {80, 1}));
+	CHECK(s.show({"\u7bb1 2"}, {80, 1}) == "\x1b[1;1H\u7bb1 2\x1b[K");
+	CHECK(s.show({"a 2"}, {80, 1}) == "\x1b[1;1Ha 2\x1b[K");
+}
+
+TEST_CASE("any line becomes any other")
+{
+	std::vector<std::string> const lines{"", "a", "abc", "abd", "xbc", "a c", "\x1b[1mabc\x1b[0m",
+		"a\x1b[7mb\x1b[0mc", "a long one that goes on and on", "a long 1 that goes on and On", "   ",
+		"abc def ghi jkl mno"};
+	for (auto const &from : lines) {
+		for (auto const &to : lines) {
+			INFO("\"" << from << "\" \"" << to << "\"");
+			screen s;
+			fake_terminal terminal(1);
+			terminal.write(s.show({from}, {80, 1}));
+			terminal.write(s.show({to}, {80, 1}));
+			fake_terminal fresh(1);
+			screen other;
+			fresh.write(other.show({to}, {80, 1}));
+			CHECK(terminal.lines == fresh.lines);
+		}
+	}
+}
+
+TEST_CASE("text with colours is cut by what is seen of it, and never leaves a colour behind")
+{
+	CHECK(cut_to_width("\x1b[31mabc\x1b[0md", 2) == "\x1b[31mab\x1b[0m");
+	CHECK(cut_to_width("\x1b[31mabc\x1b[0md", 3) == "\x1b[31mabc\x1b[0m");
+	CHECK(cut_to_width("\x1b[31mabc\x1b[0md", 4) == "\x1b[31mabc\x1b[0md");
+}
+
+TEST_CASE("text is wrapped at spaces, or within a word that is longer than the line")
+{
+	using lines = std::vector<std::string>;
+	CHECK(wrap_to_width("", 5, 2) == lines{""});
+	CHECK(wrap_to_width("one two", 7, 2) == lines{"one two"});
+	CHECK(wrap_to_width("one two three", 7, 2) == lines{"one two", "  three"});
+	CHECK(wrap_to_width("one twothree", 7, 2) == lines{"one", "  twoth", "  ree"});
+	CHECK(wrap_to_width("abcdef", 1, 4) == lines{"a", "b", "c", "d", "e", "f"});
+	CHECK(wrap_to_width("  abcdefgh", 6, 2) == lines{"  abcd", "  efgh"});
 }
 
 TEST_CASE("fleet top fits 80x24 and every other size")

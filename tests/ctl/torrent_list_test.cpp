@@ -84,6 +84,18 @@ TEST_CASE("every sort key of the message is known")
 	CHECK_FALSE(sort_key_from_string("Eta"));
 }
 
+TEST_CASE("sort keys follow each other round and round, in the order of the message")
+{
+	std::string names;
+	auto key = sort_key::name;
+	do {
+		names += (names.empty() ? "" : ", ") + std::string(to_string(key));
+		CHECK(next_sort_key(next_sort_key(key, false), true) == key);
+		key = next_sort_key(key, false);
+	} while (key != sort_key::name);
+	CHECK(names == sort_key_names());
+}
+
 TEST_CASE("groups of the filter are combined with or, text with and")
 {
 	auto const t = make("Root-sda1", "checking");

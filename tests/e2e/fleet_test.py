@@ -1,17 +1,11 @@
 """Many daemons at once: `ezioctl fleet` against real ones, over ipc and over tcp with keys."""
-import fcntl
 import json
-import os
-import pty
-import select
-import struct
-import subprocess
-import termios
 import unittest
 
 import lab
 from access_test import KeyedLab
 from lab import BIN, MIB, Lab, ezioctl, free_port, need_root, wait_until
+from screen_terminal import ENTER, Terminal
 
 
 def fleet(laboratory, what, nodes, *options, seconds=120):
@@ -86,34 +80,15 @@ class Top(unittest.TestCase):
             daemon = laboratory.daemon("one")
             nodes = laboratory.folder / "nodes"
             nodes.write_text(f"one {daemon.endpoint}\noff ipc://{laboratory.folder}/nobody\n", encoding="ascii")
-            terminal, end = pty.openpty()
-            fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-            before = termios.tcgetattr(end)
-            process = subprocess.Popen([BIN / "ezioctl", "fleet", "top", "--no-color", "--nodes", nodes],
-                                       stdin=end, stdout=end, stderr=subprocess.PIPE)
-            shown = b""
-
-            def shows(*texts):
-                nonlocal shown
-                while select.select([terminal], [], [], 0)[0]:
-                    shown += os.read(terminal, 65536)
-                return all(text in shown for text in texts)
-            try:
-                wait_until(lambda: shows(b"one   empty", b"off   unreachable", b"1-2 of 2", b"2 nodes: 1 unreachable"), "both nodes")
-                self.assertTrue(shown.startswith(b"\x1b[?1049h\x1b[?25l"), "an alternate screen without a cursor")
+            with Terminal(BIN / "ezioctl", "fleet", "top", "--no-color", "--nodes", nodes) as terminal:
+                text = terminal.wait_for("one   empty", "off   unreachable", "1-2 of 2")
+                self.assertTrue(text.startswith("2 nodes: 1 unreachable, 1 empty\n"), text)
+                self.assertTrue(terminal.bytes.startswith(ENTER), "an alternate screen without a cursor")
                 daemon.stop()
-                wait_until(lambda: shows(b"one   unreachable", b"2 nodes: 2 unreachable"), "the second is gone, too")
-                os.write(terminal, b"q")
-                self.assertEqual(process.wait(30), 0)
-                shows()
-                self.assertTrue(shown.endswith(b"\x1b[?25h\x1b[?1049l"), "the screen as it was before")
-                self.assertEqual(termios.tcgetattr(end), before)
-            finally:
-                process.kill()
-                process.wait()
-                process.stderr.close()
-                os.close(terminal)
-                os.close(end)
+                terminal.wait_for("one   unreachable", "2 nodes: 2 unreachable")
+                terminal.type("q")
+                self.assertEqual(terminal.wait_end(), (0, ""))
+                self.assertEqual(terminal.colours, 0)
 
 
 class Keys(unittest.TestCase):
