@@ -399,9 +399,28 @@ result<void> posix_block_device::flush()
 			return *m_flush_failure;
 		}
 	}
+	if (auto whole = check_not_shrunk(); !whole) {
+		m_flush_failure = whole.failure();
+		return whole;
+	}
 	m_buffered.is_dirty = false;
 	m_direct.is_dirty = false;
 	return {};
+}
+
+/// What was cut off took acknowledged writes with it, and a flush of the rest succeeds.
+result<void> posix_block_device::check_not_shrunk() const
+{
+	auto const now = read_device_facts(m_buffered.fd.number(), m_name);
+	if (!now)
+		return now.failure();
+	if (now->geometry.size_bytes >= m_geometry.size_bytes)
+		return {};
+	auto e = make_io_error(
+		"fdatasync", m_name, now->geometry.size_bytes, m_geometry.size_bytes - now->geometry.size_bytes, 0);
+	e.message = "it ends at " + std::to_string(now->geometry.size_bytes) + " now and ended at " +
+		std::to_string(m_geometry.size_bytes) + " before";
+	return e;
 }
 
 } // namespace ezio

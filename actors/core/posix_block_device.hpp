@@ -61,7 +61,7 @@ public:
 	std::size_t queue_depth() const override { return m_ring ? m_ring->depth() : 1; }
 	/// Does nothing if nothing was written since the last success. The first flush of a handle that may write
 	/// always asks the device. A failure also drops what the page cache holds, so that later reads show what
-	/// the medium has.
+	/// the medium has. A device or file that has become shorter has not kept what was written, and fails.
 	result<void> flush() override;
 
 private:
@@ -73,6 +73,7 @@ private:
 	posix_block_device(std::string name, device_geometry const &geometry, unique_fd buffered);
 	void open_direct(std::string const &path, int flags, direct_io_mode mode);
 	result<void> check_end(transfer_direction way, byte_range const &whole);
+	result<void> check_not_shrunk() const;
 	template <class Transfer>
 	void perform_batch(transfer_direction way, std::span<Transfer> batch);
 	result<void> plan_steps(transfer_direction way, byte_range const &whole, std::size_t transfer);

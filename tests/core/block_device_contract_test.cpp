@@ -7,6 +7,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -618,6 +620,29 @@ TEST_CASE("a new handle's flush covers what was written before it was opened")
 	auto const flushed = device->open_buffered()->flush();
 	REQUIRE_FALSE(flushed);
 	CHECK(flushed.failure().operation == "fdatasync");
+}
+
+TEST_CASE("a flush of what has become shorter fails, also once it has its length again")
+{
+	constexpr std::uint64_t size = 1024 * 1024;
+	temporary_directory const directory;
+	auto const path = directory.file("image");
+	make_sparse_file(path, size);
+	auto const handle = posix_block_device::open(path, path, device_access::read_write);
+	REQUIRE(handle);
+	std::vector<std::byte> bytes(4096, std::byte{1});
+	std::vector<write_buffer> const writes{{bytes.data(), bytes.size()}};
+	REQUIRE_OK(handle.value()->write_at(writes, 0));
+	REQUIRE(::truncate(path.c_str(), size / 2) == 0);
+	auto const flushed = handle.value()->flush();
+	REQUIRE_FALSE(flushed);
+	CHECK(flushed.failure().code == errc::unexpected_end);
+	CHECK(flushed.failure().operation == "fdatasync");
+	CHECK(flushed.failure().device == path);
+	CHECK(flushed.failure().offset_bytes == size / 2);
+	CHECK(flushed.failure().length_bytes == size / 2);
+	REQUIRE(::truncate(path.c_str(), size) == 0);
+	CHECK_FALSE(handle.value()->flush());
 }
 
 TEST_CASE("after a failed flush reads come from the medium, not from what the medium never got")
