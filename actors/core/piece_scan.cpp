@@ -19,8 +19,8 @@ constexpr auto relaxed = std::memory_order_relaxed;
 /// short one leaves what it copied in the processor's cache until it is hashed. Fewer pieces have more each.
 constexpr std::uint32_t direct_part_blocks = 16;
 constexpr std::uint32_t copied_part_blocks = 4;
-/// Of the one piece that is read of a rotating disk: long, since partitions take turns there and the head moves
-/// between them.
+/// Of the one piece that is read of a rotating disk: long, since partitions take turns there and the head
+/// moves between them.
 constexpr std::uint32_t rotating_part_blocks = 256;
 /// Of a piece that is read alone.
 constexpr std::uint32_t alone_part_blocks = 64;
