@@ -29,7 +29,9 @@ constexpr std::uint32_t cache_blocks_given = 256;
 
 } // namespace
 
-/// Shared with the tickets of tasks under way.
+/// Shared with the tickets of tasks under way. Sequentially consistent: the partition sets the mark and then
+/// looks at the blocks, a hasher gives blocks back and then looks at the mark; one of them must see the
+/// other, or nobody would go on.
 struct piece_scan::window {
 	explicit window(wake_function on_room) : wake(std::move(on_room)) {}
 
@@ -41,12 +43,12 @@ struct piece_scan::window {
 struct piece_scan::ticket {
 	ticket(std::shared_ptr<window> of, std::uint32_t count) : counted(std::move(of)), blocks(count)
 	{
-		counted->blocks.fetch_add(blocks, relaxed);
+		counted->blocks.fetch_add(blocks);
 	}
 	~ticket()
 	{
-		auto const before = counted->blocks.fetch_sub(blocks, std::memory_order_acq_rel);
-		auto const low = counted->low.load(relaxed);
+		auto const before = counted->blocks.fetch_sub(blocks);
+		auto const low = counted->low.load();
 		if (before > low && before - blocks <= low && counted->wake)
 			counted->wake();
 	}
@@ -84,8 +86,7 @@ void piece_scan::add(job_ptr job)
 
 bool piece_scan::is_due() const
 {
-	return !m_scans.empty() &&
-		m_window->blocks.load(std::memory_order_acquire) <= m_window->low.load(relaxed);
+	return !m_scans.empty() && m_window->blocks.load() <= m_window->low.load();
 }
 
 /// How many pieces are read side by side.
@@ -118,7 +119,7 @@ void piece_scan::step()
 		m_round.push_back(&next);
 	}
 	auto const blocks = part_blocks(first, m_round.size());
-	m_window->low.store(blocks * static_cast<std::uint32_t>(m_round.size()), relaxed);
+	m_window->low.store(blocks * static_cast<std::uint32_t>(m_round.size()));
 	round(m_round, blocks, false);
 	drop_ended();
 }
@@ -165,14 +166,14 @@ void piece_scan::round(std::span<scan *const> scans, std::uint32_t blocks_each, 
 	// like.
 	auto &oldest = *scans.front();
 	if (m_gathered == 0 && oldest.job && oldest.parts.empty() &&
-		(is_urgent || m_window->blocks.load(std::memory_order_acquire) == 0)) {
+		(is_urgent || m_window->blocks.load() == 0)) {
 		oldest.stream.reset(); // what it has hashed counts for nothing
 		m_hashing.hash_here(std::move(oldest.job));
 		return;
 	}
 	// Then it goes on when hashers have given back all that they have of ours.
 	if (m_gathered == 0)
-		m_window->low.store(0, relaxed);
+		m_window->low.store(0);
 	read();
 	for (auto *const one : scans) {
 		if (one->job && !one->parts.empty())
@@ -189,7 +190,7 @@ bool piece_scan::gather(scan &of, std::uint32_t blocks, bool is_urgent)
 	of.parts.clear();
 	of.parts.reserve(end - of.next);
 	of.misses = 0;
-	auto const in_flight = m_window->blocks.load(relaxed);
+	auto const in_flight = m_window->blocks.load();
 	for (auto index = of.next; index < end;) {
 		auto const add = [&](block_ref block) {
 			of.parts.push_back({std::move(block), block_length(job, index), sha256_length(job, index)});
