@@ -85,7 +85,7 @@ void answer_when_kept(
 	self_pointer self, torrent_slot const &slot, std::vector<std::function<void(text_reply const &)>> waiting)
 {
 	auto const info_hash = slot.record.added().info_hash;
-	auto answer = [self, waiting = std::move(waiting), info_hash] {
+	auto answer = [waiting = std::move(waiting), info_hash] {
 		for (auto const &one : waiting)
 			one(text_reply(info_hash));
 	};
