@@ -13,7 +13,13 @@ namespace ezio
 namespace
 {
 
-enum class message_type : std::uint8_t { have = 4, suggest_piece = 13, have_all = 14, extended = 20 };
+enum class message_type : std::uint8_t {
+	have = 4,
+	suggest_piece = 13,
+	have_all = 14,
+	reject_request = 16,
+	extended = 20
+};
 
 void append(std::vector<char> &out, std::uint32_t number)
 {
@@ -52,6 +58,22 @@ std::vector<char> have_all_message()
 std::vector<char> suggest_message(piece_index piece)
 {
 	return piece_message(message_type::suggest_piece, piece);
+}
+
+std::vector<char> reject_message(piece_index piece, std::uint32_t offset_bytes, std::uint32_t length_bytes)
+{
+	auto message = begin_message(message_type::reject_request, 3 * sizeof(std::uint32_t));
+	append(message, static_cast<std::uint32_t>(to_int(piece)));
+	append(message, offset_bytes);
+	append(message, length_bytes);
+	return message;
+}
+
+std::vector<char> dont_have_message(std::uint8_t number, piece_index piece)
+{
+	std::vector<char> body;
+	append(body, static_cast<std::uint32_t>(to_int(piece)));
+	return extended_message(number, body);
 }
 
 std::vector<char> extended_message(std::uint8_t number, std::span<char const> body)

@@ -22,6 +22,10 @@ std::vector<char> have_message(piece_index piece);
 std::vector<char> have_all_message();
 /// "suggest piece" of the fast extension.
 std::vector<char> suggest_message(piece_index piece);
+/// "reject request" of the fast extension, naming the request.
+std::vector<char> reject_message(piece_index piece, std::uint32_t offset_bytes, std::uint32_t length_bytes);
+/// "lt_donthave" (BEP 54) under the number that the receiver gave it: the sender has a piece no longer.
+std::vector<char> dont_have_message(std::uint8_t number, piece_index piece);
 /// A message of the extension protocol (BEP 10), under the number that the receiver gave it.
 std::vector<char> extended_message(std::uint8_t number, std::span<char const> body);
 /// The body of a message of peer exchange (BEP 11) that adds peers; empty if there are none.

@@ -1,5 +1,7 @@
 #include "actors/bt/unreadable_plugin.hpp"
 
+#include "actors/bt/swarm_messages.hpp"
+
 #include <libtorrent/bdecode.hpp>
 #include <libtorrent/extensions.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
@@ -15,17 +17,8 @@ namespace ezio
 namespace
 {
 
-constexpr std::uint8_t have_message = 4;
-constexpr std::uint8_t reject_message = 16;
-constexpr std::uint8_t extended_message = 20;
 /// Requests of one peer that wait for a trial; those beyond are rejected at once. libtorrent's own limit.
 constexpr std::size_t held_max = 2000;
-
-void append(std::vector<char> &out, std::uint32_t number)
-{
-	for (int shift = 24; shift >= 0; shift -= 8)
-		out.push_back(static_cast<char>(number >> shift & 0xff));
-}
 
 class unreadable_peer;
 
@@ -71,6 +64,7 @@ private:
 	/// Does it understand what is said here?
 	bool is_told() const { return m_has_fast && m_dont_have_number != 0; }
 	void reject(lt::peer_request const &request);
+	void send(std::vector<char> const &message);
 	/// The trial of a piece is over: who waits for it asks again, if it is worth it.
 	void end_trial(lt::piece_index_t piece);
 
@@ -130,27 +124,18 @@ void unreadable_peer::tell(piece_index piece)
 {
 	if (!is_told() || m_connection.in_handshake() || m_connection.is_disconnecting())
 		return;
-	std::vector<char> message;
-	if (m_torrent->watch().contains(piece)) {
-		append(message, 6);
-		message.push_back(static_cast<char>(extended_message));
-		message.push_back(static_cast<char>(m_dont_have_number));
-	} else {
-		append(message, 5);
-		message.push_back(static_cast<char>(have_message));
-	}
-	append(message, static_cast<std::uint32_t>(to_int(piece)));
-	m_connection.send_buffer(message.data(), static_cast<int>(message.size()));
+	send(m_torrent->watch().contains(piece) ? dont_have_message(m_dont_have_number, piece)
+											: have_message(piece));
 }
 
 void unreadable_peer::reject(lt::peer_request const &request)
 {
-	std::vector<char> message;
-	append(message, 13);
-	message.push_back(static_cast<char>(reject_message));
-	append(message, static_cast<std::uint32_t>(static_cast<int>(request.piece)));
-	append(message, static_cast<std::uint32_t>(request.start));
-	append(message, static_cast<std::uint32_t>(request.length));
+	send(reject_message(piece_index{static_cast<int>(request.piece)},
+		static_cast<std::uint32_t>(request.start), static_cast<std::uint32_t>(request.length)));
+}
+
+void unreadable_peer::send(std::vector<char> const &message)
+{
 	m_connection.send_buffer(message.data(), static_cast<int>(message.size()));
 }
 

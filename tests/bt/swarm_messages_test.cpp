@@ -33,6 +33,9 @@ TEST_CASE("messages about pieces are what the protocol says")
 	CHECK(have_message(piece_index(0x01020384)) == bytes({0, 0, 0, 5, 4, 1, 2, 3, 0x84}));
 	CHECK(suggest_message(piece_index(258)) == bytes({0, 0, 0, 5, 13, 0, 0, 1, 2}));
 	CHECK(have_all_message() == bytes({0, 0, 0, 1, 14}));
+	CHECK(reject_message(piece_index(258), 0x4000, 0x3fff) ==
+		bytes({0, 0, 0, 13, 16, 0, 0, 1, 2, 0, 0, 0x40, 0, 0, 0, 0x3f, 0xff}));
+	CHECK(dont_have_message(7, piece_index(258)) == bytes({0, 0, 0, 6, 20, 7, 0, 0, 1, 2}));
 }
 
 TEST_CASE("an extended message has its number before its body")
