@@ -2,6 +2,8 @@
 #include "ctl/status_columns.hpp"
 #include "ctl/text_format.hpp"
 
+#include "tests/ctl/sample_torrent.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cerrno>
@@ -9,28 +11,8 @@
 
 using namespace ezio;
 using namespace ezio::ctl;
+using ezio::ctl::test::sample;
 using nlohmann::json;
-
-namespace
-{
-
-torrent_view sample()
-{
-	torrent_view t;
-	t.info_hash = std::string(40, 'a');
-	t.name = "root";
-	t.target = "/dev/sda1";
-	t.state = "downloading";
-	t.size_bytes = 4096;
-	t.done_bytes = 1024;
-	t.down_rate = 3 << 20;
-	t.peers = 2;
-	t.progress = 0.25;
-	t.eta_seconds = 75;
-	return t;
-}
-
-} // namespace
 
 TEST_CASE("sizes, rates and times read well at their borders")
 {

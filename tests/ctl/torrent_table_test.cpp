@@ -1,6 +1,8 @@
 #include "ctl/screen.hpp"
 #include "ctl/torrent_table.hpp"
 
+#include "tests/ctl/sample_torrent.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <cerrno>
@@ -9,25 +11,10 @@
 
 using namespace ezio;
 using namespace ezio::ctl;
+using ezio::ctl::test::sample;
 
 namespace
 {
-
-torrent_view sample()
-{
-	torrent_view t;
-	t.info_hash = std::string(40, 'a');
-	t.name = "root";
-	t.target = "/dev/sda1";
-	t.state = "downloading";
-	t.size_bytes = 4096;
-	t.done_bytes = 1024;
-	t.down_rate = 3 << 20;
-	t.peers = 2;
-	t.progress = 0.25;
-	t.eta_seconds = 75;
-	return t;
-}
 
 torrent_table fitted(std::vector<torrent_view> const &torrents, std::size_t columns, bool is_verbose = false)
 {
