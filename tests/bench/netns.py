@@ -108,6 +108,11 @@ class Links(contextlib.AbstractContextManager):
             self.add(self.hub)
             if run_within(self.hub, "tc", "qdisc", "add", "dev", "lo", "root", "fq_codel", check=False).returncode == 0:
                 self.leaf = "fq_codel"
+            # A switch has no firewall; the kernel would run every packet through its own.
+            for table in ("iptables", "ip6tables", "arptables"):
+                path = f"/proc/sys/net/bridge/bridge-nf-call-{table}"
+                if os.path.exists(path):
+                    run_within(self.hub, "sysctl", "-q", "-w", f"net.bridge.bridge-nf-call-{table}=0")
             ip("-n", self.hub, "link", "add", "br0", "type", "bridge", "mcast_snooping", 0, "stp_state", 0, "forward_delay", 0)
             ip("-n", self.hub, "link", "set", "br0", "up")
             for index in range(self.count):
@@ -180,14 +185,22 @@ class Links(contextlib.AbstractContextManager):
                        f"meta length < {SMALL_BYTES} meta priority set 0x10003; }}; }}")
 
     def meter(self, index):
-        """Bytes that node has sent and received at its interface."""
-        row = json.loads(ip("-n", self.namespace(index), "-s", "-j", "link", "show", "eth0"))[0]["stats64"]
-        return row["tx"]["bytes"], row["rx"]["bytes"]
+        """Bytes that the node's link has carried, each way: (sent, received). The shapers count every packet's headers, which an
+        interface does not of those that it handles in bunches."""
+        return tuple(sum(row["bytes"] for row in self.queues(where, link) if row.get("root"))
+                     for where, link in ((self.namespace(index), "eth0"), (self.hub, f"p{index}")))
+
+    def capacity(self, index, seconds):
+        """Bytes that its link can carry each way, as meter() counts."""
+        return self.rate(index) * 1e6 / 8 * PACKET_BYTES / PACKET_WIRE_BYTES * seconds
 
     def dropped(self, index):
         """Packets that the bridge's port towards the node had no room for."""
-        text = run_within(self.hub, "tc", "-s", "-j", "qdisc", "show", "dev", f"p{index}").stdout
-        return sum(row.get("drops", 0) for row in json.loads(text) if row["kind"] == "bfifo")
+        return sum(row.get("drops", 0) for row in self.queues(self.hub, f"p{index}") if row["kind"] == "bfifo")
+
+    @staticmethod
+    def queues(namespace, link):
+        return json.loads(run_within(namespace, "tc", "-s", "-j", "qdisc", "show", "dev", link).stdout)
 
     def describe(self):
         return (f"{self.count} namespaces on a bridge, {self.mbit} Mbit/s each way, {self.leaf} at the node, FIFO of "

@@ -289,6 +289,7 @@ class RollOut:
                 "duplicate": max(0, machine.last.get("downloaded_bytes", 0) - size) if machine.ended else None,
                 "peers": machine.last.get("peers", 0), "hash_failures": machine.last.get("hash_failures", 0),
                 "wire_sent": self.wires[machine.index][0], "wire_received": self.wires[machine.index][1],
+                "down_use": self.wires[machine.index][1] / self.links.capacity(machine.index, self.t1 - self.t0),
                 "down_idle": self.down_idle(machine), "dropped": self.links.dropped(machine.index), "timeline": machine.timeline})
         return {"tool": "eziod" if self.topology == "mesh" else f"eziod {self.topology}", "times": times, "others": others,
                 "missing": len(self.expected()) - len(times), "source_images": source_up / size,
