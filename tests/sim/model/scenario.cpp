@@ -1,6 +1,7 @@
 #include "tests/sim/model/scenario.hpp"
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <variant>
 
@@ -95,7 +96,7 @@ std::optional<std::string> assign(scenario &s, std::string_view argument)
 		auto const text = argument.substr(equals + 1);
 		double value = 0;
 		auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-		bool const is_whole = value == static_cast<double>(static_cast<std::int64_t>(value));
+		bool const is_whole = std::trunc(value) == value;
 		if (failure != std::errc{} || end != text.data() + text.size() ||
 			!(value >= k.least && value <= k.most) ||
 			(!std::holds_alternative<double scenario::*>(k.where) && !is_whole)) {
