@@ -84,15 +84,23 @@ function(ezio_link_test layer)
 	set_tests_properties(${name} PROPERTIES LABELS "unit;tree" TIMEOUT 60)
 endfunction()
 
-# ezio_test_suite(NAME SOURCES ... LINK ...): one Catch2 binary for one folder of tests.
+# ezio_test_suite(NAME SOURCES ... LINK ... [APART tag...]): one Catch2 binary for one folder of tests, and one CTest
+# test; its tests of a tag to be run apart are one by themselves, NAME.tag.
 function(ezio_test_suite name)
-	cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+	cmake_parse_arguments(ARG "" "" "SOURCES;LINK;APART" ${ARGN})
 	ezio_check_registered(${ARG_SOURCES})
 	add_executable(${name} ${ARG_SOURCES})
 	target_link_libraries(${name} PRIVATE ezio_flags ${ARG_LINK} ezio_catch_main)
 	add_dependencies(unit_tests ${name})
-	add_test(NAME ${name} COMMAND ${name} --order rand --rng-seed time)
-	set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300 PROCESSORS 2)
+	set(rest "")
+	set(tests ${name})
+	foreach(tag IN LISTS ARG_APART)
+		add_test(NAME ${name}.${tag} COMMAND ${name} "[${tag}]" --order rand --rng-seed time)
+		list(APPEND tests ${name}.${tag})
+		string(APPEND rest "~[${tag}]")
+	endforeach()
+	add_test(NAME ${name} COMMAND ${name} ${rest} --order rand --rng-seed time)
+	set_tests_properties(${tests} PROPERTIES LABELS unit TIMEOUT 300 PROCESSORS 2)
 endfunction()
 
 # Third-party libraries as imported targets of one name each. A machine without one of them still builds and

@@ -10,12 +10,13 @@ usage: tests/run.sh [STEP...] [-- CTEST-ARGUMENT...]
 Installs what is missing (Debian 12), builds and tests. Without a STEP: --release.
   --release  gcc, optimised; every test, end to end tests included
   --format   clang-format changes nothing
-  --core     core, wire and config alone, as on a machine without CAF, libtorrent and ZeroMQ; by clang 14 with the
-             flags of --clang, which need not compile them again
-  --clang    clang 14: everything compiles; unit tests
-  --asan     address and undefined behaviour sanitizers: unit tests
-  --tsan     thread sanitizer: unit tests of the layers without CAF and ZeroMQ, whose libraries are not
+  --core     core, wire and config alone, as on a machine without CAF, libtorrent and ZeroMQ, with the flags of
+             --asan, which need not compile them again; core_test itself is left to --asan
+  --asan     clang 14, address and undefined behaviour sanitizers: everything compiles; unit tests
+  --tsan     clang 14, thread sanitizer: unit tests of the layers without CAF and ZeroMQ, whose libraries are not
              instrumented: every message between threads would look like a race
+  --tsan-all not in --all: thread sanitizer on CAF, libzmq and libtorrent as well, which tests/tsan_libraries.sh
+             builds first; all unit tests, and the stress campaign for EZIO_STRESS_SECONDS (60)
   --fuzz     clang's libFuzzer with address and undefined behaviour sanitizers: every target of tests/fuzz for
              EZIO_FUZZ_SECONDS (20) on its corpus; what it finds is kept in build/fuzz/found
   --all      all of these; --release last
@@ -26,8 +27,8 @@ END
 steps=()
 while (($#)); do
 	case $1 in
-	--release | --format | --core | --clang | --asan | --tsan | --fuzz) steps+=("${1#--}") ;;
-	--all) steps+=(format core clang asan tsan fuzz release) ;;
+	--release | --format | --core | --asan | --tsan | --tsan-all | --fuzz) steps+=("${1#--}") ;;
+	--all) steps+=(format core asan tsan fuzz release) ;;
 	--help | -h) usage; exit 0 ;;
 	--) shift; break ;;
 	*) usage >&2; exit 2 ;;
@@ -38,7 +39,7 @@ done
 ctest_arguments=("$@")
 jobs=$(nproc)
 
-# gcc 12's thread sanitizer does not find its shadow memory where the kernel randomizes addresses by more than
+# clang 14's thread sanitizer does not find its shadow memory where the kernel randomizes addresses by more than
 # 28 bits.
 fixed_addresses=()
 if setarch -R true 2>/dev/null; then
@@ -50,12 +51,11 @@ fi
 build_and_test() {
 	local preset=$1 runner=() targets=()
 	shift
-	if [[ $preset == tsan ]]; then
+	if [[ $preset == tsan* ]]; then
 		runner=("${fixed_addresses[@]}")
-		targets=(--target "${tsan_tests[@]}")
 	fi
-	if [[ $preset == asan ]]; then
-		targets=(--target unit_tests)
+	if [[ $preset == tsan ]]; then
+		targets=(--target "${tsan_tests[@]}")
 	fi
 	cmake --preset "$preset" -DCMAKE_MESSAGE_LOG_LEVEL=WARNING &&
 		cmake --build --preset "$preset" -j "$jobs" "${targets[@]}" &&
@@ -63,8 +63,14 @@ build_and_test() {
 			"$@" "${ctest_arguments[@]}"
 }
 
-# Targets and tests that the thread sanitizer can judge.
+# Targets and tests that the thread sanitizer can judge. Of core_test not what one thread does for long, by chance.
 tsan_tests=(core_test config_tests test_wire create_test)
+
+tsan_all() {
+	tests/tsan_libraries.sh build/tsan-libraries && build_and_test tsan-all -L unit &&
+		EZIO_BIN=$PWD/build/tsan-all/bin "${fixed_addresses[@]}" /usr/bin/python3 -B tests/reliability/run.py stress \
+			--runs "${EZIO_STRESS_SECONDS:-60}"
+}
 
 # New inputs stay in the build folder, since most say nothing that the small corpus of the tree does not.
 fuzz() {
@@ -82,7 +88,7 @@ fuzz() {
 	done
 }
 
-# Sanitized and clang builds repeat what depends on the compiler, not what looks at the tree or takes long.
+# Sanitized builds repeat what depends on the compiler, not what looks at the tree or takes long.
 run_step() {
 	case $1 in
 	format)
@@ -91,7 +97,9 @@ run_step() {
 		;;
 	release) build_and_test release ;;
 	fuzz) fuzz ;;
+	tsan-all) tsan_all ;;
 	tsan) build_and_test tsan -R "^($(IFS='|'; echo "${tsan_tests[*]}"))\$" ;;
+	core) build_and_test core -L unit -E '^core_test' ;;
 	*) build_and_test "$1" -L unit ;;
 	esac
 }
