@@ -87,6 +87,8 @@ caf::result<void_reply> stop_session(self_pointer self)
 	for (auto &[info_hash, slot] : self->state.torrents) {
 		for (auto &waiting : slot.removal_promises)
 			waiting.deliver(void_reply{});
+		for (auto &waiting : slot.waiting_resumes)
+			waiting.promise.deliver(void_reply(closing()));
 	}
 	self->state.stop_promise = promise;
 	finish_stop_if_idle(self);

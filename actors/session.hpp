@@ -59,6 +59,12 @@ struct session_state {
 		std::vector<bool> durable_pieces; ///< flushed to stable storage after their hashes matched
 		bool is_doubtful = false;         ///< what the target holds must be hashed after a restart
 		std::vector<caf::typed_response_promise<void_reply>> removal_promises;
+		struct waiting_resume {
+			caf::typed_response_promise<void_reply> promise;
+			bool is_to_verify = false;
+		};
+		/// Who let it go on while what it failed at was still ending.
+		std::vector<waiting_resume> waiting_resumes;
 	};
 
 	/// One whose target is being examined.

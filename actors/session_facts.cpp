@@ -17,6 +17,8 @@ void finish_removal(self_pointer self, std::string const &info_hash)
 	if (self->state.keeper)
 		caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
 	auto const promises = std::move(found->second.removal_promises);
+	for (auto &waiting : found->second.waiting_resumes)
+		waiting.promise.deliver(void_reply(no_such_torrent(info_hash)));
 	self->state.torrents.erase(found);
 	for (auto promise : promises)
 		promise.deliver(void_reply{});

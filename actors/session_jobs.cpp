@@ -84,6 +84,7 @@ void on_own_job(self_pointer self, session_job const &job)
 		break; // handled above
 	}
 	start_sync_if_due(self, slot);
+	answer_waiting_resumes(self, slot);
 }
 
 } // namespace ezio::session_parts

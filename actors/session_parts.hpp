@@ -112,8 +112,12 @@ void turn_away(self_pointer self, add_request const &request, error const &failu
 // session_verbs.cpp: what operators do to torrents.
 caf::result<text_reply> add_torrent(self_pointer self, add_request request);
 void_reply pause_torrent(self_pointer self, std::string const &info_hash);
-/// The operator lets it go on: from what is on the device, if it had failed.
-void_reply resume_slot(self_pointer self, torrent_slot &slot);
+/// The operator lets it go on: from what is on the device, if it had failed. Answered when it does: once what
+/// it failed at has ended. Verified when all of it is there again, if that is asked for.
+void resume_when_ended(self_pointer self, std::string const &info_hash,
+	caf::typed_response_promise<void_reply> promise, bool is_to_verify);
+/// Something has ended: who waits for that to let the torrent go on is answered.
+void answer_waiting_resumes(self_pointer self, torrent_slot &slot);
 caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash);
 caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash);
 void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning);

@@ -1,5 +1,6 @@
 #include "actors/session_parts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ezio::session_parts
@@ -13,6 +14,36 @@ void let_go_on(add_request &request)
 	request.is_paused = false;
 	if (std::exchange(request.known_failure, std::nullopt))
 		request.is_check = true;
+}
+
+/// It has failed, and what it failed at is still under way.
+bool is_ending(self_pointer self, torrent_slot const &slot)
+{
+	return slot.record.failure() && (slot.is_job_pending || slot.record.is_verifying()) && !slot.is_removed &&
+		!self->state.is_closed;
+}
+
+void_reply resume_slot(self_pointer self, torrent_slot &slot)
+{
+	slot.read_failure.reset();
+	slot.record.added().target_storage->unreadable()->clear();
+	bool const had_failed = slot.record.resume();
+	if (had_failed)
+		slot.wants_verify = slot.request->is_verify;
+	keep(self, slot);
+	if (!had_failed)
+		return self->state.session->resume(slot.record.added().info_hash);
+	send_to_all(self, slot, job_kind::discard, purpose::recover);
+	return {};
+}
+
+void_reply resume_now(self_pointer self, std::string const &info_hash, bool is_to_verify)
+{
+	return with_torrent(self, info_hash, [self, is_to_verify](torrent_slot &slot) {
+		auto resumed = resume_slot(self, slot);
+		slot.wants_verify |= resumed && is_to_verify;
+		return resumed;
+	});
 }
 
 } // namespace
@@ -41,22 +72,27 @@ void_reply pause_torrent(self_pointer self, std::string const &info_hash)
 	});
 }
 
-void_reply resume_slot(self_pointer self, torrent_slot &slot)
+void resume_when_ended(self_pointer self, std::string const &info_hash,
+	caf::typed_response_promise<void_reply> promise, bool is_to_verify)
 {
-	if (slot.is_job_pending || slot.record.is_verifying()) {
-		if (slot.record.failure())
-			return make_error(errc::invalid_argument, "the failed operation is still ending; try again");
-	}
-	slot.read_failure.reset();
-	slot.record.added().target_storage->unreadable()->clear();
-	bool const had_failed = slot.record.resume();
-	if (had_failed)
-		slot.wants_verify = slot.request->is_verify;
-	keep(self, slot);
-	if (!had_failed)
-		return self->state.session->resume(slot.record.added().info_hash);
-	send_to_all(self, slot, job_kind::discard, purpose::recover);
-	return {};
+	auto const found = self->state.torrents.find(info_hash);
+	if (found != self->state.torrents.end() && is_ending(self, found->second))
+		found->second.waiting_resumes.push_back({std::move(promise), is_to_verify});
+	else
+		promise.deliver(resume_now(self, info_hash, is_to_verify));
+}
+
+void answer_waiting_resumes(self_pointer self, torrent_slot &slot)
+{
+	if (slot.waiting_resumes.empty() || is_ending(self, slot))
+		return;
+	auto waiting = std::exchange(slot.waiting_resumes, {});
+	bool const is_to_verify =
+		std::any_of(waiting.begin(), waiting.end(), [](auto const &one) { return one.is_to_verify; });
+	auto const info_hash = slot.record.added().info_hash;
+	auto const reply = resume_now(self, info_hash, is_to_verify);
+	for (auto &one : waiting)
+		one.promise.deliver(reply);
 }
 
 caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash)
@@ -69,7 +105,9 @@ caf::result<void_reply> resume_torrent(self_pointer self, std::string const &inf
 	if (left == self->state.left_behind.end()) {
 		// What the session said before counts before.
 		collect_facts(self);
-		return with_torrent(self, info_hash, [self](torrent_slot &slot) { return resume_slot(self, slot); });
+		auto promise = self->make_response_promise<void_reply>();
+		resume_when_ended(self, info_hash, promise, false);
+		return promise;
 	}
 	auto request = std::make_shared<add_request>(*left->second.request);
 	let_go_on(*request);

@@ -84,6 +84,7 @@ void end_verify(self_pointer self, torrent_slot &slot)
 		keep(self, slot);
 	start_verify_if_wanted(self, slot);
 	publish_state(self, slot);
+	answer_waiting_resumes(self, slot);
 }
 
 void continue_verify(self_pointer self, torrent_slot &slot)
@@ -176,13 +177,13 @@ caf::result<void_reply> verify_torrent(self_pointer self, std::string const &inf
 	}
 	// What the session said before counts before.
 	collect_facts(self);
+	auto const found = self->state.torrents.find(info_hash);
+	if (found != self->state.torrents.end() && found->second.record.failure()) {
+		auto promise = self->make_response_promise<void_reply>();
+		resume_when_ended(self, info_hash, promise, true);
+		return promise;
+	}
 	return with_torrent(self, info_hash, [self](torrent_slot &slot) -> void_reply {
-		if (slot.record.failure()) {
-			auto const resumed = resume_slot(self, slot);
-			if (resumed)
-				slot.wants_verify = true;
-			return resumed;
-		}
 		if (slot.record.is_complete() && !slot.record.row().is_synced) {
 			slot.wants_verify = true; // it begins when the flush that is under way has ended
 			return {};

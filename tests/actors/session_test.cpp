@@ -388,6 +388,63 @@ TEST_CASE("a verification of a failed torrent resumes it, and begins when all is
 	CHECK(bench.count(event_kind::torrent_verified) == 1);
 }
 
+TEST_CASE("who lets a torrent go on while what it failed at is ending is answered when it does", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	bench.router.hold();
+	bench.complete_and_sync();
+	REQUIRE(bench.row().state == torrent_state::syncing);
+	session_fact fact;
+	fact.what = session_fact::kind::disk_error;
+	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
+	fact.is_fatal = true;
+	bench.swarm->report(fact);
+	bench.world.run();
+	REQUIRE(bench.row().state == torrent_state::error);
+	auto const resumed = bench.world.ask<void_reply>(bench.actor, resume_atom::value, hash_one);
+	auto const verified = bench.world.ask<void_reply>(bench.actor, verify_atom::value, hash_one);
+	CHECK_FALSE(resumed->value);
+	CHECK_FALSE(verified->value);
+	CHECK(bench.row().state == torrent_state::error);
+	SECTION("it goes on")
+	{
+		bench.router.release(bench.ports);
+		bench.world.run();
+		REQUIRE(resumed->value);
+		REQUIRE(verified->value);
+		CHECK(*resumed->value);
+		CHECK(*verified->value);
+		CHECK(bench.row().state == torrent_state::checking);
+		bench.swarm->report(session_fact::kind::checked);
+		bench.complete_and_sync();
+		bench.world.run();
+		CHECK(bench.row().is_verified);
+	}
+	SECTION("it is removed")
+	{
+		auto const removed = bench.world.ask<void_reply>(bench.actor, remove_atom::value, hash_one);
+		bench.swarm->report(session_fact::kind::removed);
+		bench.world.run();
+		REQUIRE(removed->value);
+		REQUIRE(resumed->value);
+		CHECK(resumed->value->failure().code == errc::not_found);
+		CHECK(verified->value->failure().code == errc::not_found);
+		bench.router.release(bench.ports);
+	}
+	SECTION("the daemon stops")
+	{
+		bench.is_stopped = true;
+		auto const stopped = bench.world.ask<void_reply>(bench.actor, stop_atom::value);
+		REQUIRE(resumed->value);
+		CHECK_FALSE(*resumed->value);
+		CHECK_FALSE(*verified->value);
+		bench.router.release(bench.ports);
+		bench.world.run();
+		CHECK(stopped->value);
+	}
+}
+
 TEST_CASE("a verification asked for while the last bytes are flushed begins after them", "[session]")
 {
 	session_bench bench;
