@@ -215,7 +215,7 @@ void piece_spreader::was_passed_on(piece_index piece)
 
 void piece_spreader::find_stuck()
 {
-	auto const stuck_after = stuck_after_rounds * in_flight_wanted();
+	auto const stuck_after = stuck_after_rounds * std::max(in_flight_wanted(), m_directed);
 	while (!m_alone.empty()) {
 		auto const piece = m_alone.front();
 		auto &state = at(piece);

@@ -36,15 +36,16 @@ public:
 
 	/// Pieces that are on their way at once, at the least: enough to keep the uplink busy, few enough that
 	/// each arrives soon and can be passed on.
-	static constexpr std::size_t in_flight_min = 16;
+	static constexpr std::size_t in_flight_min = 8;
 	/// Where a piece comes out sooner than this after it was given, more may be on their way: the network is
 	/// fast, and what limits is the round trip through the peer.
 	static constexpr std::chrono::milliseconds quick{100};
 	static constexpr std::size_t in_flight_max = 4096;
 	/// A piece is late when this many times as many pieces as are on their way came out after it was given.
 	static constexpr std::size_t late_after_rounds = 3;
-	/// A piece is stuck when this many times as many pieces as are on their way came out after it did, and
-	/// nobody else has it yet. One stuck piece at a time is given again.
+	/// A piece is stuck when this many times as many pieces as are on their way, or as there are peers, came
+	/// out after it did, and nobody else has it yet: a peer that passes a piece on to all others at once
+	/// takes as long as they all take to bring one. One stuck piece at a time is given again.
 	static constexpr std::size_t stuck_after_rounds = 4;
 	/// A peer that was sent nothing for so many ticks hangs; its pieces are given again.
 	static constexpr int silent_ticks_max = 5;
