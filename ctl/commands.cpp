@@ -99,7 +99,7 @@ constexpr std::array<option_info, 3> fleet_options{{
 constexpr std::array<option_info, 9> create_options_table{{
 	{"--output", "-o", "FILE", false, "the torrent file to write; required"},
 	{"--fs", "", "FS", false, "auto, raw, or a filesystem of partclone: ext4, xfs, btrfs, ntfs, vfat, ..."},
-	{"--piece-size", "", "BYTES", false, "a power of two, 256K to 16M; default: by covered size"},
+	{"--piece-size", "", "BYTES", false, "a power of two, 64K to 16M; default: by covered size"},
 	{"--tracker", "", "URL", true, "a tracker"},
 	{"--comment", "", "TEXT", false, "a comment"},
 	{"--name", "", "NAME", false, "default: the last part of the source's path"},

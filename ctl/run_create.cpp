@@ -29,7 +29,7 @@ result<std::uint32_t> parse_piece_size(std::string const &text)
 											  : 0;
 	if (failure != std::errc() || factor == 0 || number > UINT32_MAX / factor)
 		return make_error(errc::invalid_argument,
-			"--piece-size \"" + text + "\": expected a power of two from 256K to 16M, such as 1M");
+			"--piece-size \"" + text + "\": expected a power of two from 64K to 16M, such as 1M");
 	return static_cast<std::uint32_t>(number * factor);
 }
 

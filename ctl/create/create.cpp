@@ -182,7 +182,7 @@ result<create_report> create(
 	auto const begin = std::chrono::steady_clock::now();
 	if (options.piece_bytes != 0 && !is_piece_size(options.piece_bytes))
 		return bad_option("a piece size of " + std::to_string(options.piece_bytes) +
-			" bytes is not a power of two from 256 KiB to 16 MiB");
+			" bytes is not a power of two from 64 KiB to 16 MiB");
 	if (auto const output = check_output(options.output); !output)
 		return output.failure();
 	std::error_code failed;

@@ -19,7 +19,7 @@ struct create_options {
 	std::string output; ///< written atomically; an existing regular file is replaced
 	/// "auto", "raw", or a filesystem partclone knows: the word after the dot of `partclone.ext4`.
 	std::string filesystem = "auto";
-	std::uint32_t piece_bytes = 0; ///< 0: chosen by covered size; else a power of two, 256 KiB to 16 MiB
+	std::uint32_t piece_bytes = 0; ///< 0: chosen by covered size; else a power of two, 64 KiB to 16 MiB
 	bool is_hybrid = false;        ///< v1 + v2 instead of v1
 	std::vector<std::string> trackers;
 	std::string comment;

@@ -7,10 +7,10 @@
 namespace ezio
 {
 
-inline constexpr std::uint32_t created_piece_bytes_min = 256 * 1024;
+inline constexpr std::uint32_t created_piece_bytes_min = 64 * 1024;
 inline constexpr std::uint32_t created_piece_bytes_max = 16 * 1024 * 1024;
 
-/// May a new torrent have pieces of this size? A power of two from 256 KiB to 16 MiB.
+/// May a new torrent have pieces of this size? A power of two from 64 KiB to 16 MiB.
 constexpr bool is_piece_size(std::uint32_t bytes)
 {
 	return bytes >= created_piece_bytes_min && bytes <= created_piece_bytes_max && std::has_single_bit(bytes);

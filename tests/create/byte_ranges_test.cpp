@@ -43,12 +43,13 @@ TEST_CASE("ranges that fit are left alone")
 
 TEST_CASE("the piece size leaves about a thousand pieces")
 {
-	CHECK(choose_piece_bytes(1) == 256 * 1024);
+	CHECK(choose_piece_bytes(1) == 64 * 1024);
+	CHECK(choose_piece_bytes(std::uint64_t{200} << 20) == 128 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{1} << 30) == 1024 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{5} << 30) == 4 * 1024 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{1} << 45) == 16 * 1024 * 1024);
-	CHECK(is_piece_size(256 * 1024));
-	CHECK_FALSE(is_piece_size(128 * 1024));
+	CHECK(is_piece_size(64 * 1024));
+	CHECK_FALSE(is_piece_size(32 * 1024));
 	CHECK_FALSE(is_piece_size(768 * 1024));
 	CHECK_FALSE(is_piece_size(32 * 1024 * 1024));
 }

@@ -93,8 +93,8 @@ TEST_CASE("a raw image becomes a torrent of all its bytes, with the right hash f
 	CHECK(report->filesystem == "raw");
 	CHECK(report->covered_bytes == content.size());
 	CHECK(report->device_bytes == content.size());
-	CHECK(report->piece_bytes == 256 * 1024);
-	CHECK(report->pieces == 21);
+	CHECK(report->piece_bytes == 64 * 1024);
+	CHECK(report->pieces == 81);
 	CHECK(report->name == "disk.img");
 	CHECK(report->info_hash_v2.empty() != options.is_hybrid);
 	CHECK(last_done == content.size());

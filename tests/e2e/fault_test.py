@@ -443,7 +443,7 @@ class Interruptions(unittest.TestCase):
             self.assertFalse(row["synced"])
             self.assertEqual(row["error"]["code"], "integrity")
             self.assertEqual(row["error"]["context"]["device"], str(source))
-            self.assertIn("1 of 192 pieces differ", row["error"]["text"])
+            self.assertIn(f"1 of {SIZE // piece} pieces differ", row["error"]["text"])
             row = target.wait_for(lambda row: row["state"] != "checking", "the target has begun")
             self.assertEqual((row["state"], row["synced"], row["hash_failures"]), ("downloading", False, 0))
             with open(source, "r+b") as file:
