@@ -56,8 +56,9 @@ void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 	++state->pieces_had;
 	auto const held = std::find_if(state->in_hand.begin(), state->in_hand.end(),
 		[piece](given const &one) { return one.piece == piece; });
-	// Slow start, as TCP's: a window that was full and still brought the piece out soon is too small.
-	if (held != state->in_hand.end() && now - held->since < quick && m_in_flight >= in_flight_wanted())
+	// Slow start, as TCP's: a window that was full and still brought the piece out soon is too small. Peers
+	// hash several pieces at once and tell of them together; each counts.
+	if (held != state->in_hand.end() && now - held->since < quick && m_was_full)
 		m_window = std::min(in_flight_max, m_window + 1);
 	bool const was_given = held != state->in_hand.end();
 	bool const was_late = was_given && held->is_late;
@@ -136,6 +137,7 @@ void piece_spreader::tick()
 std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 {
 	std::vector<gift> gifts;
+	m_was_full = false;
 	if (m_is_done || m_directed == 0)
 		return gifts;
 	auto const wanted = in_flight_wanted();
@@ -161,6 +163,7 @@ std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 		}
 		give(peer->first, piece, now, gifts);
 	}
+	m_was_full = m_in_flight >= wanted;
 	return gifts;
 }
 
@@ -323,7 +326,8 @@ bool piece_spreader::next_twice(piece_index &piece)
 
 std::size_t piece_spreader::in_flight_wanted() const
 {
-	return std::max(m_window, m_rate / 4);
+	auto const of_few = m_directed == 0 ? 0 : in_flight_of_few / m_directed;
+	return std::max({m_window, m_rate / 4, of_few});
 }
 
 std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_spreader::neediest(

@@ -37,6 +37,9 @@ public:
 	/// Pieces that are on their way at once, at the least: enough to keep the uplink busy, few enough that
 	/// each arrives soon and can be passed on.
 	static constexpr std::size_t in_flight_min = 8;
+	/// So many shared out among few peers, who have nobody to pass pieces on to: they fill the lanes of a
+	/// peer that hashes several pieces at once.
+	static constexpr std::size_t in_flight_of_few = 32;
 	/// Where a piece comes out sooner than this after it was given, more may be on their way: the network is
 	/// fast, and what limits is the round trip through the peer.
 	static constexpr std::chrono::milliseconds quick{100};
@@ -144,6 +147,7 @@ private:
 	std::size_t m_window = in_flight_min;
 	std::size_t m_rate = 0; ///< pieces that came out in the last second
 	std::size_t m_in_flight = 0;
+	bool m_was_full = false;    ///< all that may be on its way was, after the last plan
 	std::size_t m_directed = 0; ///< peers that take part
 	bool m_is_done = false;
 };

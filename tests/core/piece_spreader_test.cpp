@@ -90,7 +90,7 @@ TEST_CASE("each piece is given to one peer, as many as are to be on their way, e
 
 TEST_CASE("pieces are given in order, from the first to the one before it")
 {
-	auto spreader = with_peers(20, 2, 15);
+	auto spreader = with_peers(20, 4, 15);
 	auto const gifts = spreader.plan(now);
 	REQUIRE(gifts.size() == piece_spreader::in_flight_min);
 	for (std::size_t i = 0; i < gifts.size(); ++i)
@@ -111,7 +111,7 @@ TEST_CASE("a piece that came out and was passed on makes room for the next, whic
 
 TEST_CASE("where pieces come out quickly more are on their way, until nothing comes out any more")
 {
-	auto spreader = with_peers(10000, 1);
+	auto spreader = with_peers(10000, 4);
 	auto gifts = spreader.plan(now);
 	for (int round = 0; round < 5; ++round) {
 		for (auto const &one : std::exchange(gifts, {})) {
@@ -129,9 +129,36 @@ TEST_CASE("where pieces come out quickly more are on their way, until nothing co
 	CHECK(spreader.in_flight() == piece_spreader::in_flight_min << 5);
 	spreader.tick();
 	spreader.tick();
-	spreader.leave(1);
-	spreader.join(2, true);
+	for (std::uint64_t peer = 1; peer <= 4; ++peer) {
+		spreader.leave(peer);
+		spreader.join(peer + 4, true);
+	}
 	CHECK(spreader.plan(later).size() == piece_spreader::in_flight_min);
+}
+
+TEST_CASE("pieces that come out together make as much room as one by one")
+{
+	auto spreader = with_peers(10000, 4);
+	auto gifts = spreader.plan(now);
+	for (int round = 0; round < 5; ++round) {
+		for (auto const &one : gifts)
+			spreader.has(one.peer, one.piece, now + piece_spreader::quick / 2);
+		gifts = spreader.plan(now);
+	}
+	CHECK(spreader.in_flight() == piece_spreader::in_flight_min << 5);
+}
+
+TEST_CASE("few peers have more each, until more come")
+{
+	auto spreader = with_peers(1000, 1);
+	CHECK(spreader.plan(now).size() == piece_spreader::in_flight_of_few);
+	auto two = with_peers(1000, 2);
+	auto const gifts = two.plan(now);
+	CHECK(gifts.size() == piece_spreader::in_flight_of_few / 2);
+	for (auto const &[peer, count] : count_by_peer(gifts))
+		CHECK(count == static_cast<int>(piece_spreader::in_flight_of_few / 4));
+	auto many = with_peers(1000, 64);
+	CHECK(many.plan(now).size() == piece_spreader::in_flight_min);
 }
 
 TEST_CASE("more peers than pieces on their way take turns")
@@ -397,7 +424,7 @@ TEST_CASE("a peer that sees everything is given nothing, and what it asks for is
 	CHECK(spreader.in_flight() == 1);
 	spreader.join(2, true);
 	auto const gifts = spreader.plan(now);
-	CHECK(gifts.size() == piece_spreader::in_flight_min - 1);
+	CHECK(gifts.size() == piece_spreader::in_flight_of_few - 1);
 	CHECK(pieces_of(gifts).count(0) == 0);
 }
 
