@@ -16,7 +16,7 @@ Installs what is missing (Debian 12), builds and tests. Without a STEP: --releas
   --tsan     clang 14, thread sanitizer: unit tests of the layers without CAF and ZeroMQ, whose libraries are not
              instrumented: every message between threads would look like a race
   --tsan-all not in --all: thread sanitizer on CAF, libzmq and libtorrent as well, which tests/tsan_libraries.sh
-             builds first; all unit tests, and the stress campaign for EZIO_STRESS_SECONDS (60)
+             builds first; unit and end to end tests, and the stress campaign for EZIO_STRESS_SECONDS (60)
   --fuzz     clang's libFuzzer with address and undefined behaviour sanitizers: every target of tests/fuzz for
              EZIO_FUZZ_SECONDS (20) on its corpus; what it finds is kept in build/fuzz/found
   --all      all of these; --release last
@@ -66,8 +66,10 @@ build_and_test() {
 # Targets and tests that the thread sanitizer can judge. Of core_test not what one thread does for long, by chance.
 tsan_tests=(core_test config_tests test_wire create_test)
 
+# An instrumented daemon is judged by neither its memory nor its speed, and the quickstart builds one of its own.
 tsan_all() {
-	tests/tsan_libraries.sh build/tsan-libraries && build_and_test tsan-all -L unit &&
+	tests/tsan_libraries.sh build/tsan-libraries &&
+		build_and_test tsan-all -L "unit|e2e" -E "^bench|^e2e\.(memory|slow_device|quickstart)_test" &&
 		EZIO_BIN=$PWD/build/tsan-all/bin "${fixed_addresses[@]}" /usr/bin/python3 -B tests/reliability/run.py stress \
 			--runs "${EZIO_STRESS_SECONDS:-60}"
 }
