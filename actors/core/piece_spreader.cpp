@@ -59,7 +59,8 @@ void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 	// Slow start, as TCP's: a window that was full and still brought the piece out soon is too small. Peers
 	// hash several pieces at once and tell of them together; each counts.
 	if (held != state->in_hand.end() && now - held->since < quick && m_was_full)
-		m_window = std::min(in_flight_max, m_window + 1);
+		m_window = std::min(
+			in_flight_max, std::max(m_window + 1, in_flight_of_few / std::max<std::size_t>(m_directed, 1)));
 	bool const was_given = held != state->in_hand.end();
 	bool const was_late = was_given && held->is_late;
 	take_back(*state, piece);
@@ -326,8 +327,7 @@ bool piece_spreader::next_twice(piece_index &piece)
 
 std::size_t piece_spreader::in_flight_wanted() const
 {
-	auto const of_few = m_directed == 0 ? 0 : in_flight_of_few / m_directed;
-	return std::max({m_window, m_rate / 4, of_few});
+	return std::max(m_window, m_rate / 4);
 }
 
 std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_spreader::neediest(

@@ -37,8 +37,8 @@ public:
 	/// Pieces that are on their way at once, at the least: enough to keep the uplink busy, few enough that
 	/// each arrives soon and can be passed on.
 	static constexpr std::size_t in_flight_min = 8;
-	/// So many shared out among few peers, who have nobody to pass pieces on to: they fill the lanes of a
-	/// peer that hashes several pieces at once.
+	/// Where the network is fast few peers share so many: they fill the lanes of a peer that hashes several
+	/// pieces at once. Not before that is known, since others may be about to come.
 	static constexpr std::size_t in_flight_of_few = 32;
 	/// Where a piece comes out sooner than this after it was given, more may be on their way: the network is
 	/// fast, and what limits is the round trip through the peer.
