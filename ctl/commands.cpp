@@ -133,8 +133,8 @@ constexpr auto table = std::to_array<command_info>({
 		"passed. Until then it is shown in state checking; one whose device hangs there stays so, whether or "
 		"not its answer has timed out, until the device answers or it is removed."},
 	{"pause", "SEL...", 1, operands_unlimited, {}, "stop transfers, keep the torrent", selector_details},
-	{"resume", "SEL...", 1, operands_unlimited, {}, "go on; after an error, check the target first",
-		selector_details},
+	{"resume", "SEL...", 1, operands_unlimited, {},
+		"go on; after an error, check the target first, once what failed has ended", selector_details},
 	{"remove", "SEL...", 1, operands_unlimited, {}, "forget torrents; what is on the target stays",
 		selector_details},
 	{"verify", "SEL...", 1, operands_unlimited, {},
