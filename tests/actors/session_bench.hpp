@@ -169,6 +169,16 @@ private:
 	std::function<void()> m_wakeup;
 };
 
+/// A write to the device has failed for good.
+inline session_fact failed_write()
+{
+	session_fact fact;
+	fact.what = session_fact::kind::disk_error;
+	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
+	fact.is_fatal = true;
+	return fact;
+}
+
 /// Remembers what it was told to keep.
 class remembering_store final : public resume_store
 {
@@ -364,6 +374,13 @@ struct session_bench {
 		swarm->report_status(false);
 		swarm->report_status(true);
 		world.run();
+	}
+	/// The same, but partitions see the flush only when the test releases the router.
+	void complete_and_hold_sync()
+	{
+		router.hold();
+		complete_and_sync();
+		REQUIRE(row().state == torrent_state::syncing);
 	}
 
 	std::vector<std::string> asked; ///< of the session, in order

@@ -14,9 +14,7 @@ TEST_CASE("a sync asked for while the partitions change goes to the new ones, al
 {
 	session_bench bench;
 	REQUIRE(bench.add());
-	bench.router.hold();
-	bench.complete_and_sync();
-	CHECK(bench.row().state == torrent_state::syncing);
+	bench.complete_and_hold_sync();
 	CHECK(bench.disk->faults().calls_of(device_call::flush) == 0);
 	bench.router.release({bench.ports[1]});
 	bench.world.run();
@@ -392,14 +390,8 @@ TEST_CASE("who lets a torrent go on while what it failed at is ending is answere
 {
 	session_bench bench;
 	REQUIRE(bench.add());
-	bench.router.hold();
-	bench.complete_and_sync();
-	REQUIRE(bench.row().state == torrent_state::syncing);
-	session_fact fact;
-	fact.what = session_fact::kind::disk_error;
-	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
-	fact.is_fatal = true;
-	bench.swarm->report(fact);
+	bench.complete_and_hold_sync();
+	bench.swarm->report(failed_write());
 	bench.world.run();
 	REQUIRE(bench.row().state == torrent_state::error);
 	auto const resumed = bench.world.ask<void_reply>(bench.actor, resume_atom::value, hash_one);
@@ -449,9 +441,7 @@ TEST_CASE("a verification asked for while the last bytes are flushed begins afte
 {
 	session_bench bench;
 	REQUIRE(bench.add());
-	bench.router.hold();
-	bench.complete_and_sync();
-	REQUIRE(bench.row().state == torrent_state::syncing);
+	bench.complete_and_hold_sync();
 	CHECK(bench.tell(verify_atom::value));
 	CHECK(bench.row().state == torrent_state::syncing);
 	bench.router.release(bench.ports);
@@ -509,11 +499,7 @@ TEST_CASE("a piece that was read again can be sent again, whoever read it", "[se
 	}
 	SECTION("a check after a failure")
 	{
-		session_fact fact;
-		fact.what = session_fact::kind::disk_error;
-		fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
-		fact.is_fatal = true;
-		bench.swarm->report(fact);
+		bench.swarm->report(failed_write());
 		bench.world.run();
 		fail();
 		CHECK(bench.tell(resume_atom::value));
@@ -836,11 +822,7 @@ TEST_CASE("data lost while the session closes makes the stop fail", "[session]")
 {
 	session_bench bench;
 	REQUIRE(bench.add());
-	session_fact fact;
-	fact.what = session_fact::kind::disk_error;
-	fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
-	fact.is_fatal = true;
-	bench.swarm->at_close.push_back(fact);
+	bench.swarm->at_close.push_back(failed_write());
 	auto const stopped = bench.stop();
 	REQUIRE_FALSE(stopped);
 	CHECK(stopped.failure().os_errno == EIO);
@@ -972,11 +954,7 @@ TEST_CASE("a clean stop keeps what was received until then, unless its device fa
 		session_bench bench;
 		REQUIRE(bench.add());
 		bench.receive({false, true, false, false});
-		session_fact fact;
-		fact.what = session_fact::kind::disk_error;
-		fact.failure = make_io_error("pwritev", "/dev/fake0", 0, 16384, EIO);
-		fact.is_fatal = true;
-		bench.swarm->at_close.push_back(fact);
+		bench.swarm->at_close.push_back(failed_write());
 		REQUIRE_FALSE(bench.stop());
 		CHECK(bench.kept().pieces == std::vector<bool>(4));
 		CHECK(bench.kept().is_doubtful);
