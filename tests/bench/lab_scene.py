@@ -3,8 +3,8 @@ import dataclasses
 import json
 import subprocess
 
-from figures import MIB
 from lab import ezioctl, inspect
+from peers import overwrite
 
 
 @dataclasses.dataclass
@@ -36,6 +36,9 @@ class Fate:
         return progress() >= self.share
 
 
+# What is on a target before. Its memory has been touched then: on a virtual machine the first touch of a page costs several times what
+# writing it does, and all nodes share the processors.
+FILLER = 0x5a
 TOPOLOGIES = ("mesh", "chain", "tree")
 
 
@@ -54,15 +57,6 @@ def told_of(topology, index, nodes):
     """Whom a node is told of: of its parents and those that it is a parent of those that begin before it, so that they are there."""
     children = [other for other in range(1, index) if index in parents(topology, other, nodes)]
     return sorted({parent for parent in parents(topology, index, nodes) if parent < index}.union(children))
-
-
-def overwrite(path):
-    """Fills a file with bytes that are nobody's. Its memory has been touched then: on a virtual machine the first touch of a page costs
-    several times what writing it does, and all nodes share the processors."""
-    filler = b"\x5a" * MIB
-    with open(path, "r+b") as file:
-        for left in range(path.stat().st_size, 0, -MIB):
-            file.write(filler[:left])
 
 
 class Scene:
@@ -89,7 +83,7 @@ class Scene:
                                                   "error-pwrite-rate=100%", f"error-file={self.switch(index)}")
             else:
                 self.places[index] = self.lab.image(f"node{index}.img", size)
-                overwrite(self.places[index])
+                overwrite(self.places[index], FILLER)
         return self.places[index]
 
     def switch(self, index):
@@ -114,6 +108,6 @@ class Scene:
         """Nothing is left of the last roll-out. The places stay, but for those that are no plain files."""
         for index, path in list(self.places.items()):
             if path.is_file() and path.parent == self.lab.folder:
-                overwrite(path)
+                overwrite(path, FILLER)
             else:
                 del self.places[index]
