@@ -6,6 +6,7 @@
 #include "daemon/options.hpp"
 #include "daemon/service_notify.hpp"
 #include "daemon/signals.hpp"
+#include "daemon/thread_turns.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -100,6 +101,10 @@ int run(configuration config, std::string const &path)
 		return fail(taken.failure(), exit_failure);
 	auto &from = *taken;
 	auto const log = component_log("daemon");
+	// Before any other thread is started.
+	auto const turns = ask_for_short_turns();
+	if (!turns)
+		log->warn("{}", to_string(turns.failure()));
 	auto started = eziod::start(std::move(config), path, [&from] { from.notify(); });
 	if (!started) {
 		log->critical("cannot start: {}", to_string(started.failure()));

@@ -87,7 +87,8 @@ struct disk_adapter::lt_job : disk_job {
 disk_adapter::disk_adapter(lt::io_context &network, disk_adapter_config config)
 	: m_network(network), m_config(std::move(config)),
 	  m_sink(
-		  network, [this](job_ptr job) { complete(std::move(job)); }, [this] { call_observers_when_low(); })
+		  network, [this](job_ptr job) { complete(std::move(job)); }, [this] { call_observers_when_low(); }),
+	  m_submit_timer(network)
 {
 	// For top, perf and the benches: libtorrent leaves its thread with the name of the one that started it.
 	// Cannot fail: the name is short enough.
@@ -176,6 +177,7 @@ void disk_adapter::enqueue(std::unique_ptr<lt_job> job)
 		return;
 	}
 	auto const queue = job->queue;
+	queue->pace.came(job->kind);
 	queue->jobs.push_back(std::move(job));
 }
 
@@ -197,14 +199,38 @@ void disk_adapter::post(Handler handler)
 
 void disk_adapter::submit_jobs()
 {
-	for (auto const &queue : queues())
-		submit(*queue);
+	auto const now = monotonic_clock::now();
+	for (auto const &queue : queues()) {
+		if (queue->jobs.empty())
+			continue;
+		auto const due = queue->pace.due(now);
+		// While peers wait, nothing is held back.
+		if (due <= now || !queue->waiting.empty())
+			submit(*queue);
+		else
+			submit_at(due);
+	}
+}
+
+void disk_adapter::submit_at(monotonic_time due)
+{
+	// What is due a little before the end of a timer that runs is no worse off for waiting until then.
+	if (std::exchange(m_is_submit_timed, true))
+		return;
+	m_submit_timer.expires_at(due);
+	m_submit_timer.async_wait([this](boost::system::error_code const &ended) {
+		if (ended)
+			return; // the adapter is gone
+		m_is_submit_timed = false;
+		submit_jobs();
+	});
 }
 
 void disk_adapter::submit(device_queue &queue)
 {
 	if (queue.jobs.empty())
 		return;
+	queue.pace.went(monotonic_clock::now());
 	// While peers wait, nothing is held back for coalescing.
 	queue.route->router().submit(std::exchange(queue.jobs, {}), !queue.waiting.empty());
 }
@@ -426,8 +452,10 @@ void disk_adapter::abort(bool)
 {
 	// May come twice, the second time from another thread with nothing outstanding. Nothing is torn down
 	// here: jobs that are under way come back through the sink, which keeps the io_context alive until then.
-	if (m_sink.outstanding() != 0)
-		submit_jobs();
+	if (m_sink.outstanding() == 0)
+		return;
+	for (auto const &queue : queues())
+		submit(*queue);
 }
 
 void disk_adapter::settings_updated() {}

@@ -4,6 +4,7 @@
 #include "actors/core/block_arena.hpp"
 #include "actors/core/device_route.hpp"
 #include "actors/core/storage.hpp"
+#include "actors/core/submission_pace.hpp"
 #include "actors/messages.hpp"
 
 #include <libtorrent/disk_buffer_holder.hpp>
@@ -11,6 +12,8 @@
 #include <libtorrent/disk_observer.hpp>
 #include <libtorrent/fwd.hpp>
 #include <libtorrent/io_context.hpp>
+
+#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <map>
@@ -53,10 +56,11 @@ struct disk_adapter_config {
 };
 
 /// libtorrent's disk_interface over our partitions: turns its calls into jobs, hands them to the routes of
-/// their devices from submit_jobs(), one message a partition, and hands every handler on exactly once, on the
-/// network thread, posted. Peers of one device wait for that device only. All methods on the network thread,
-/// except the constructor, abort() and the destructor, which libtorrent also calls from the thread that ends
-/// the session, and free_disk_buffer(), which any thread may call.
+/// their devices from submit_jobs() or soon after it (submission_pace), one message a partition, and hands
+/// every handler on exactly once, on the network thread, posted. Peers of one device wait for that device
+/// only. All methods on the network thread, except the constructor, abort() and the destructor, which
+/// libtorrent also calls from the thread that ends the session, and free_disk_buffer(), which any thread may
+/// call.
 class disk_adapter final : public lt::disk_interface, public lt::buffer_allocator_interface
 {
 public:
@@ -114,7 +118,8 @@ private:
 	/// What is on its way to one device. Lives as long as a slot or a job has to do with it.
 	struct device_queue {
 		std::shared_ptr<device_route> route;
-		std::vector<job_ptr> jobs;                             ///< for the next submit_jobs()
+		std::vector<job_ptr> jobs;                             ///< not yet handed over
+		submission_pace pace;                                  ///< of jobs
 		std::vector<std::weak_ptr<lt::disk_observer>> waiting; ///< peers told to wait
 	};
 	struct slot {
@@ -129,6 +134,8 @@ private:
 	std::shared_ptr<device_queue> queue_of(std::shared_ptr<storage> const &target);
 	std::vector<std::shared_ptr<device_queue>> queues() const;
 	void submit(device_queue &queue);
+	/// Hands over what waits now, at @p due.
+	void submit_at(monotonic_time due);
 	void tell_to_wait(device_queue &queue, std::shared_ptr<lt::disk_observer> observer);
 	std::unique_ptr<lt_job> make_job(job_kind kind, slot const &where) const;
 	void enqueue(std::unique_ptr<lt_job> job);
@@ -144,6 +151,8 @@ private:
 	lt::io_context &m_network;
 	disk_adapter_config m_config;
 	completion_sink m_sink;
+	boost::asio::steady_timer m_submit_timer;
+	bool m_is_submit_timed = false; ///< m_submit_timer runs
 	std::vector<slot> m_slots;
 	std::vector<std::size_t> m_free_slots;
 	std::vector<std::weak_ptr<device_queue>> m_queues;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 using namespace ezio;
 using namespace ezio::test;
@@ -73,6 +74,35 @@ TEST_CASE("a read of a cached block is answered from the block that was received
 	REQUIRE(fixture.run_until([&] { return done && answers.codes.size() == 1; }));
 	for (auto const &o : fixture.device().operations())
 		CHECK(o.kind != device_call::read);
+}
+
+TEST_CASE(
+	"reads that follow each other closely wait for more, and go without being asked again", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	auto const bytes = [&](std::uint64_t piece) { return piece * disk_fixture::piece_bytes; };
+	std::size_t answered = 0;
+	auto const read = [&](int piece) {
+		fixture.disk().async_read(fixture.index(), {lt::piece_index_t{piece}, 0, block},
+			[&](lt::disk_buffer_holder const &buffer, lt::storage_error const &e) {
+				CHECK_FALSE(e);
+				CHECK(buffer.data() != nullptr);
+				++answered;
+			});
+		fixture.disk().submit_jobs();
+	};
+	auto const begun = monotonic_clock::now();
+	for (int piece = 0; piece < 4; ++piece)
+		read(piece);
+	// Nobody calls submit_jobs() any more.
+	REQUIRE(fixture.run_until([&] { return answered == 4; }));
+	CHECK(monotonic_clock::now() - begun >= submission_pace::gap);
+	std::set<std::uint64_t> read_from;
+	for (auto const &o : fixture.device().operations()) {
+		if (o.kind == device_call::read)
+			read_from.insert(o.offset_bytes);
+	}
+	CHECK(read_from == std::set{bytes(0), bytes(1), bytes(2), bytes(3)});
 }
 
 TEST_CASE("released files keep what was received in the cache", "[disk-adapter]")

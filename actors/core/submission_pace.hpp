@@ -1,0 +1,52 @@
+#pragma once
+
+#include "actors/core/disk_job.hpp"
+#include "actors/core/units.hpp"
+
+#include <chrono>
+#include <cstddef>
+
+namespace ezio
+{
+
+/// Decides when the jobs that have come for one device go to its partitions. Each handing over wakes threads,
+/// which costs more than the blocks in it, and peers of a fast network bring a few blocks at a time, ten
+/// thousand times a second. So reads and writes wait for more of them, but only where the last ones went a
+/// moment ago: on a network too slow to matter, and after a pause, nothing waits. What another part of the
+/// program waits for goes at once, with all before it. Used by one thread.
+class submission_pace
+{
+public:
+	/// Short beside the time in which a peer empties its socket's buffers, and beside a device's own latency.
+	static constexpr std::chrono::microseconds gap{1000};
+	/// Enough blocks for one large write.
+	static constexpr std::size_t jobs_max = 64;
+
+	/// One more job waits.
+	void came(job_kind kind)
+	{
+		++m_waiting;
+		m_is_urgent = m_is_urgent || (kind != job_kind::read && kind != job_kind::write);
+	}
+	/// All that waited went.
+	void went(monotonic_time now)
+	{
+		m_waiting = 0;
+		m_is_urgent = false;
+		m_last = now;
+	}
+	/// When what waits has to go: @p now, or a moment later.
+	monotonic_time due(monotonic_time now) const
+	{
+		if (m_is_urgent || m_waiting >= jobs_max || now - m_last >= gap)
+			return now;
+		return m_last + gap;
+	}
+
+private:
+	std::size_t m_waiting = 0;
+	bool m_is_urgent = false;
+	monotonic_time m_last{};
+};
+
+} // namespace ezio
