@@ -23,8 +23,10 @@ namespace
 
 /// Longest time between two looks, whatever events say: one may have been lost.
 constexpr auto look_interval = 1s;
-/// Shortest, so that a storm of events does not become one of requests.
-constexpr auto look_pause = 100ms;
+/// Shortest between two looks, so that a storm of events does not become one of requests. Longer where looks
+/// take long, as with hundreds of torrents: most of the time is left to the daemon.
+constexpr auto look_pause = 10ms;
+constexpr auto look_pause_in_looks = 10;
 constexpr auto last_look_time = 1s;
 
 class waiter
@@ -51,9 +53,11 @@ public:
 				return known.failure();
 		}
 		for (;;) {
+			auto const began = clock::now();
 			auto const outcome = look();
 			if (!outcome)
 				return end_progress(), outcome.failure();
+			m_pause = std::max<clock::duration>(look_pause, look_pause_in_looks * (clock::now() - began));
 			if (outcome->verdict != wait_verdict::pending)
 				return finish(*outcome);
 			if (m_has_end && clock::now() >= m_end)
@@ -181,7 +185,7 @@ private:
 	{
 		auto const now = clock::now();
 		auto const latest = m_has_end ? std::min(m_end, now + look_interval) : now + look_interval;
-		auto const earliest = std::min<clock::time_point>(latest, now + look_pause);
+		auto const earliest = std::min(latest, now + m_pause);
 		if (stream == nullptr) {
 			if (!sleep_for(m_context.io, latest - now))
 				return make_error(errc::interrupted, "interrupted");
@@ -249,6 +253,7 @@ private:
 	std::set<std::string> m_seen;
 	std::string m_failed; ///< which torrent failed
 	bool m_has_progress = false;
+	clock::duration m_pause = look_pause; ///< until the next look, whatever has happened
 };
 
 } // namespace
