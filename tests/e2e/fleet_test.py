@@ -38,11 +38,15 @@ class Fleet(unittest.TestCase):
             for name in "abc":
                 self.assertTrue(document["verdicts"][name]["reached"])
                 self.assertEqual(source.read_bytes(), (laboratory.folder / f"{name}.img").read_bytes())
-            _, document, _ = fleet(laboratory, "status", nodes)
+            # A status may be half a second old.
+            document = wait_until(lambda: self.whole_upload(laboratory, nodes), "the source's upload is counted")
             source_row = next(node for node in document["nodes"] if node["source"])
             self.assertEqual(source_row["name"], "source")
             self.assertEqual(document["totals"]["source_size_bytes"], 8 * MIB)
-            self.assertGreaterEqual(document["totals"]["source_uploaded_bytes"], 8 * MIB)
+
+    def whole_upload(self, laboratory, nodes):
+        _, document, _ = fleet(laboratory, "status", nodes)
+        return document if document["totals"]["source_uploaded_bytes"] >= 8 * MIB else None
 
     def test_one_in_error_one_unreachable(self):
         need_root()
