@@ -23,10 +23,10 @@ namespace
 
 /// Longest time between two looks, whatever events say: one may have been lost.
 constexpr auto look_interval = 1s;
-/// Shortest between two looks, so that a storm of events does not become one of requests. Longer where looks
-/// take long, as with hundreds of torrents: most of the time is left to the daemon.
-constexpr auto look_pause = 10ms;
-constexpr auto look_pause_in_looks = 10;
+/// Shortest between two looks. Twice as long after each that follows the last one closely, up to the longest,
+/// so that a storm of events does not become one of requests.
+constexpr clock::duration look_pause_min = 10ms;
+constexpr clock::duration look_pause_max = 100ms;
 constexpr auto last_look_time = 1s;
 
 class waiter
@@ -53,11 +53,9 @@ public:
 				return known.failure();
 		}
 		for (;;) {
-			auto const began = clock::now();
 			auto const outcome = look();
 			if (!outcome)
 				return end_progress(), outcome.failure();
-			m_pause = std::max<clock::duration>(look_pause, look_pause_in_looks * (clock::now() - began));
 			if (outcome->verdict != wait_verdict::pending)
 				return finish(*outcome);
 			if (m_has_end && clock::now() >= m_end)
@@ -200,6 +198,8 @@ private:
 			if (event && *event && !(*event)->kind.starts_with("peer-"))
 				has_news = true;
 		}
+		auto const is_close = clock::now() - now <= look_pause_max;
+		m_pause = is_close ? std::min(2 * m_pause, look_pause_max) : look_pause_min;
 		return {};
 	}
 
@@ -253,7 +253,7 @@ private:
 	std::set<std::string> m_seen;
 	std::string m_failed; ///< which torrent failed
 	bool m_has_progress = false;
-	clock::duration m_pause = look_pause; ///< until the next look, whatever has happened
+	clock::duration m_pause = look_pause_min; ///< until the next look, whatever has happened
 };
 
 } // namespace

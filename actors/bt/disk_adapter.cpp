@@ -283,8 +283,10 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 	// daemon/sizing.hpp bounds it by this part.
 	auto const &arena = *m_config.arena;
 	if (arena.used_blocks() + arena.reserve_blocks() / 4 * 3 >= arena.capacity_blocks()) {
-		for (auto const &other : queues())
+		for (auto const &other : queues()) {
+			submit(*other);
 			other->route->router().press();
+		}
 		tell_to_wait(*queue, std::move(observer));
 		return true;
 	}

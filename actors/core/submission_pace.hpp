@@ -12,12 +12,12 @@ namespace ezio
 /// Decides when the jobs that have come for one device go to its partitions. Each handing over wakes threads,
 /// which costs more than the blocks in it, and peers of a fast network bring a few blocks at a time, ten
 /// thousand times a second. So reads and writes wait for more of them, but only where the last ones went a
-/// moment ago: on a network too slow to matter, and after a pause, nothing waits. What another part of the
+/// moment ago: after a pause, and below a hundred Mbit/s, next to nothing waits. What another part of the
 /// program waits for goes at once, with all before it. Used by one thread.
 class submission_pace
 {
 public:
-	/// Short beside the time in which a peer empties its socket's buffers, and beside a device's own latency.
+	/// Short beside what peers keep on their way: 128 KiB in a millisecond is the rate of a Gbit/s network.
 	static constexpr std::chrono::microseconds gap{1000};
 	/// Enough blocks for one large write.
 	static constexpr std::size_t jobs_max = 64;

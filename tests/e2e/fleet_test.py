@@ -38,7 +38,7 @@ class Fleet(unittest.TestCase):
             for name in "abc":
                 self.assertTrue(document["verdicts"][name]["reached"])
                 self.assertEqual(source.read_bytes(), (laboratory.folder / f"{name}.img").read_bytes())
-            # A status may be half a second old.
+            # What was uploaded in the last second may not be counted yet.
             document = wait_until(lambda: self.whole_upload(laboratory, nodes), "the source's upload is counted")
             source_row = next(node for node in document["nodes"] if node["source"])
             self.assertEqual(source_row["name"], "source")
