@@ -1,8 +1,5 @@
 #include "actors/session_parts.hpp"
 
-#include "actors/caf_error.hpp"
-#include "actors/timeouts.hpp"
-
 #include <utility>
 
 namespace ezio::session_parts
@@ -79,8 +76,7 @@ torrent_slot make_slot(added_torrent added, add_request const &request, std::uin
 	return slot;
 }
 
-/// Answers when the torrent is kept. One that cannot be kept is told of by the keeper, and added all the
-/// same.
+/// Answers when the torrent is kept.
 void answer_when_kept(
 	self_pointer self, torrent_slot const &slot, std::vector<std::function<void(text_reply const &)>> waiting)
 {
@@ -89,22 +85,7 @@ void answer_when_kept(
 		for (auto const &one : waiting)
 			one(text_reply(info_hash));
 	};
-	if (!self->state.keeper)
-		return answer();
-	++self->state.own_jobs;
-	auto const kept = [self, answer = std::move(answer)] {
-		--self->state.own_jobs;
-		answer();
-		finish_stop_if_idle(self);
-	};
-	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value, kept_of(slot))
-		.then(kept, [self, info_hash, kept](caf::error const &failure) {
-			emit(self,
-				make_event(event_kind::warning, info_hash,
-					"it is not known yet whether a restart will find it: " +
-						to_string(from_caf(failure, "the state keeper"))));
-			kept();
-		});
+	keep_then(self, slot, std::move(answer));
 }
 
 } // namespace

@@ -72,10 +72,10 @@ void finish_removal(self_pointer self, arrival coming)
 	// Whoever is told that it is gone may use its target at once.
 	coming.addition.reset();
 	emit(self, make_event(event_kind::torrent_removed, coming.row.info_hash, coming.row.name));
-	if (self->state.keeper)
-		caf::anon_send(self->state.keeper, erase_atom::value, coming.row.info_hash);
-	for (auto &promise : coming.removal_promises)
-		promise.deliver(void_reply{});
+	forget_then(self, coming.row.info_hash, [promises = std::move(coming.removal_promises)]() mutable {
+		for (auto &promise : promises)
+			promise.deliver(void_reply{});
+	});
 }
 
 void refuse(self_pointer self, arrival coming, error const &failure)

@@ -14,14 +14,14 @@ void finish_removal(self_pointer self, std::string const &info_hash)
 	if (found == self->state.torrents.end())
 		return;
 	emit(self, make_event(event_kind::torrent_removed, info_hash, found->second.record.added().name));
-	if (self->state.keeper)
-		caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
-	auto const promises = std::move(found->second.removal_promises);
+	auto promises = std::move(found->second.removal_promises);
 	for (auto &waiting : found->second.waiting_resumes)
 		waiting.promise.deliver(void_reply(no_such_torrent(info_hash)));
 	self->state.torrents.erase(found);
-	for (auto promise : promises)
-		promise.deliver(void_reply{});
+	forget_then(self, info_hash, [promises = std::move(promises)]() mutable {
+		for (auto &promise : promises)
+			promise.deliver(void_reply{});
+	});
 }
 
 void on_peer_fact(self_pointer self, session_fact const &fact, event_kind kind)

@@ -41,6 +41,11 @@ void emit_disk_error(self_pointer self, session_fact const &fact);
 void publish_state(self_pointer self, torrent_slot &slot);
 kept_torrent_ptr kept_of(torrent_slot const &slot);
 void keep(self_pointer self, torrent_slot const &slot);
+/// The same, and @p done when a restart will find it so. That it cannot be kept is told by the keeper, and
+/// that it takes too long by a warning; done is called all the same, also while the session closes.
+void keep_then(self_pointer self, torrent_slot const &slot, std::function<void()> done);
+/// The same for a torrent of which nothing is to be kept any more.
+void forget_then(self_pointer self, std::string const &info_hash, std::function<void()> done);
 /// One event for all transfers that were tried again since the last look: a device in trouble has many.
 void tell_of_retries(self_pointer self, torrent_slot &slot);
 std::vector<torrent_row> rows_of(self_pointer self);
@@ -111,7 +116,7 @@ void turn_away(self_pointer self, add_request const &request, error const &failu
 
 // session_verbs.cpp: what operators do to torrents.
 caf::result<text_reply> add_torrent(self_pointer self, add_request request);
-void_reply pause_torrent(self_pointer self, std::string const &info_hash);
+caf::result<void_reply> pause_torrent(self_pointer self, std::string const &info_hash);
 /// The operator lets it go on: from what is on the device, if it had failed. Answered when it does: once what
 /// it failed at has ended. Verified when all of it is there again, if that is asked for.
 void resume_when_ended(self_pointer self, std::string const &info_hash,
@@ -120,7 +125,8 @@ void resume_when_ended(self_pointer self, std::string const &info_hash,
 void answer_waiting_resumes(self_pointer self, torrent_slot &slot);
 caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash);
 caf::result<void_reply> remove_torrent(self_pointer self, std::string const &info_hash);
-void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning);
+caf::result<void_reply> tune_torrent(
+	self_pointer self, std::string const &info_hash, torrent_tuning const &tuning);
 
 /// Runs @p action(slot) -> void_reply on one torrent.
 template <class Action>

@@ -1,10 +1,41 @@
 #include "actors/session_parts.hpp"
 
+#include "actors/caf_error.hpp"
+#include "actors/timeouts.hpp"
+
 #include <chrono>
+#include <functional>
 #include <utility>
 
 namespace ezio::session_parts
 {
+namespace
+{
+
+/// The state keeper has done what it is told, or cannot: @p done.
+template <class... What>
+void when_kept(
+	self_pointer self, std::string const &info_hash, std::function<void()> done, What const &...what)
+{
+	if (!self->state.keeper)
+		return done();
+	++self->state.own_jobs;
+	auto const kept = [self, done = std::move(done)] {
+		--self->state.own_jobs;
+		done();
+		finish_stop_if_idle(self);
+	};
+	self->request(self->state.keeper, timeouts::keep_torrent, what...)
+		.then(kept, [self, info_hash, kept](caf::error const &failure) {
+			emit(self,
+				make_event(event_kind::warning, info_hash,
+					"it is not known yet whether a restart will find it as it is: " +
+						to_string(from_caf(failure, "the state keeper"))));
+			kept();
+		});
+}
+
+} // namespace
 
 std::uint64_t unix_ms_now()
 {
@@ -70,6 +101,20 @@ void keep(self_pointer self, torrent_slot const &slot)
 {
 	if (self->state.keeper && !slot.is_removed)
 		caf::anon_send(self->state.keeper, save_atom::value, kept_of(slot));
+}
+
+void keep_then(self_pointer self, torrent_slot const &slot, std::function<void()> done)
+{
+	auto const &info_hash = slot.record.added().info_hash;
+	if (slot.is_removed)
+		done();
+	else
+		when_kept(self, info_hash, std::move(done), save_atom::value, kept_of(slot));
+}
+
+void forget_then(self_pointer self, std::string const &info_hash, std::function<void()> done)
+{
+	when_kept(self, info_hash, std::move(done), erase_atom::value, info_hash);
 }
 
 void tell_of_retries(self_pointer self, torrent_slot &slot)

@@ -1,8 +1,5 @@
 #include "actors/session_parts.hpp"
 
-#include "actors/caf_error.hpp"
-#include "actors/timeouts.hpp"
-
 #include <utility>
 
 namespace ezio::session_parts
@@ -95,24 +92,13 @@ void on_sync_done(self_pointer self, torrent_slot &slot, std::optional<error> co
 	// Who is told that it is synced may cut the power at once, and a restart must know as much.
 	slot.durable_pieces.assign(slot.durable_pieces.size(), true);
 	slot.is_doubtful = false;
-	++self->state.own_jobs;
-	auto const kept = [self, info_hash = slot.record.added().info_hash,
-						  target = slot.record.added().target_storage] {
-		--self->state.own_jobs;
-		auto const found = self->state.torrents.find(info_hash);
-		if (found != self->state.torrents.end() && found->second.record.added().target_storage == target) {
+	keep_then(self, slot,
+		[self, info_hash = slot.record.added().info_hash, target = slot.record.added().target_storage] {
+			auto const found = self->state.torrents.find(info_hash);
+			if (found == self->state.torrents.end() || found->second.record.added().target_storage != target)
+				return;
 			end_sync(self, found->second, std::nullopt);
 			start_sync_if_due(self, found->second);
-		}
-		finish_stop_if_idle(self);
-	};
-	self->request(self->state.keeper, timeouts::keep_torrent, save_atom::value, kept_of(slot))
-		.then(kept, [self, info_hash = slot.record.added().info_hash, kept](caf::error const &e) {
-			emit(self,
-				make_event(event_kind::warning, info_hash,
-					"it is not known yet whether a restart will find it complete: " +
-						to_string(from_caf(e, "the state keeper"))));
-			kept();
 		});
 }
 

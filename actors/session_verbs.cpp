@@ -30,20 +30,48 @@ void_reply resume_slot(self_pointer self, torrent_slot &slot)
 	bool const had_failed = slot.record.resume();
 	if (had_failed)
 		slot.wants_verify = slot.request->is_verify;
-	keep(self, slot);
 	if (!had_failed)
 		return self->state.session->resume(slot.record.added().info_hash);
 	send_to_all(self, slot, job_kind::discard, purpose::recover);
 	return {};
 }
 
-void_reply resume_now(self_pointer self, std::string const &info_hash, bool is_to_verify)
+/// Answers when a restart will find it as @p change left it, whether that went well or in part.
+template <class Change>
+void change_and_keep(self_pointer self, std::string const &info_hash, Change change,
+	std::function<void(void_reply const &)> answer)
 {
-	return with_torrent(self, info_hash, [self, is_to_verify](torrent_slot &slot) {
-		auto resumed = resume_slot(self, slot);
-		slot.wants_verify |= resumed && is_to_verify;
-		return resumed;
+	bool is_changed = false;
+	auto const outcome = with_torrent(self, info_hash, [&](torrent_slot &slot) {
+		auto changed = change(slot);
+		is_changed = true;
+		keep_then(self, slot, [answer, changed] { answer(changed); });
+		return changed;
 	});
+	if (!is_changed)
+		answer(outcome);
+}
+
+template <class Change>
+caf::result<void_reply> change_and_keep(self_pointer self, std::string const &info_hash, Change change)
+{
+	auto promise = self->make_response_promise<void_reply>();
+	change_and_keep(self, info_hash, std::move(change),
+		[promise](void_reply const &reply) mutable { promise.deliver(reply); });
+	return promise;
+}
+
+void resume_now(self_pointer self, std::string const &info_hash, bool is_to_verify,
+	std::function<void(void_reply const &)> answer)
+{
+	change_and_keep(
+		self, info_hash,
+		[self, is_to_verify](torrent_slot &slot) {
+			auto resumed = resume_slot(self, slot);
+			slot.wants_verify |= resumed && is_to_verify;
+			return resumed;
+		},
+		std::move(answer));
 }
 
 } // namespace
@@ -56,18 +84,16 @@ caf::result<text_reply> add_torrent(self_pointer self, add_request request)
 	return promise;
 }
 
-void_reply pause_torrent(self_pointer self, std::string const &info_hash)
+caf::result<void_reply> pause_torrent(self_pointer self, std::string const &info_hash)
 {
 	if (auto *const coming = find_arrival(self, info_hash)) {
 		change_arrival(self, *coming, [](add_request &request) { request.is_paused = true; });
-		return {};
+		return void_reply{};
 	}
-	return with_torrent(self, info_hash, [self, &info_hash](torrent_slot &slot) {
+	return change_and_keep(self, info_hash, [self, &info_hash](torrent_slot &slot) {
 		auto const paused = self->state.session->pause(info_hash);
-		if (paused) {
+		if (paused)
 			slot.record.pause();
-			keep(self, slot);
-		}
 		return paused;
 	});
 }
@@ -79,7 +105,8 @@ void resume_when_ended(self_pointer self, std::string const &info_hash,
 	if (found != self->state.torrents.end() && is_ending(self, found->second))
 		found->second.waiting_resumes.push_back({std::move(promise), is_to_verify});
 	else
-		promise.deliver(resume_now(self, info_hash, is_to_verify));
+		resume_now(self, info_hash, is_to_verify,
+			[promise](void_reply const &reply) mutable { promise.deliver(reply); });
 }
 
 void answer_waiting_resumes(self_pointer self, torrent_slot &slot)
@@ -90,9 +117,11 @@ void answer_waiting_resumes(self_pointer self, torrent_slot &slot)
 	bool const is_to_verify =
 		std::any_of(waiting.begin(), waiting.end(), [](auto const &one) { return one.is_to_verify; });
 	auto const info_hash = slot.record.added().info_hash;
-	auto const reply = resume_now(self, info_hash, is_to_verify);
-	for (auto &one : waiting)
-		one.promise.deliver(reply);
+	resume_now(
+		self, info_hash, is_to_verify, [waiting = std::move(waiting)](void_reply const &reply) mutable {
+			for (auto &one : waiting)
+				one.promise.deliver(reply);
+		});
 }
 
 caf::result<void_reply> resume_torrent(self_pointer self, std::string const &info_hash)
@@ -123,9 +152,7 @@ caf::result<void_reply> remove_torrent(self_pointer self, std::string const &inf
 	auto promise = self->make_response_promise<void_reply>();
 	if (self->state.left_behind.erase(info_hash) > 0) {
 		emit(self, make_event(event_kind::torrent_removed, info_hash));
-		if (self->state.keeper)
-			caf::anon_send(self->state.keeper, erase_atom::value, info_hash);
-		promise.deliver(void_reply{});
+		forget_then(self, info_hash, [promise]() mutable { promise.deliver(void_reply{}); });
 		return promise;
 	}
 	if (auto *const coming = find_arrival(self, info_hash)) {
@@ -149,7 +176,8 @@ caf::result<void_reply> remove_torrent(self_pointer self, std::string const &inf
 	return promise;
 }
 
-void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent_tuning const &tuning)
+caf::result<void_reply> tune_torrent(
+	self_pointer self, std::string const &info_hash, torrent_tuning const &tuning)
 {
 	if (auto *const coming = find_arrival(self, info_hash)) {
 		change_arrival(self, *coming, [&tuning](add_request &request) {
@@ -157,16 +185,15 @@ void_reply tune_torrent(self_pointer self, std::string const &info_hash, torrent
 			request.limits.down = tuning.down_limit.value_or(request.limits.down);
 			request.priority = tuning.priority.value_or(request.priority);
 		});
-		return {};
+		return void_reply{};
 	}
-	return with_torrent(self, info_hash, [self, &tuning](torrent_slot &slot) -> void_reply {
+	return change_and_keep(self, info_hash, [self, &tuning](torrent_slot &slot) {
 		slot.record.tune(tuning);
 		auto const row = slot.record.row();
 		auto request = std::make_shared<add_request>(*slot.request);
 		request->limits = row.limits;
 		request->priority = row.priority;
 		slot.request = std::move(request);
-		keep(self, slot);
 		return apply_rates(self);
 	});
 }

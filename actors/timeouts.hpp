@@ -12,8 +12,8 @@ inline constexpr auto session_request = 10s;
 /// Adding a torrent, or resuming one that has not come in since the restart: the checks open the device, and
 /// a sleeping disk takes its time to spin up. What takes longer goes on and is shown in status.
 inline constexpr auto add_torrent = 60s;
-/// Keeping an added torrent for a restart, which its answer waits for; with the checks below control_request.
-inline constexpr auto keep_torrent = 10s;
+/// Keeping for a restart what a request changed, which its answer waits for: below every request that does.
+inline constexpr auto keep_torrent = 5s;
 /// Removing a torrent: its dirty blocks are written and the device is flushed first.
 inline constexpr auto remove_torrent = 60s;
 /// Reading or changing a setting: longer than the session request it may contain.

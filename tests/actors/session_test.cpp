@@ -867,6 +867,69 @@ TEST_CASE("who is told that a torrent is added finds it again after a kill at th
 	CHECK(was_kept == true);
 }
 
+namespace
+{
+
+/// Asks for a change, lets the asker go first whenever it may, and answers what @p is_kept said when the
+/// answer came.
+template <class Is, class... What>
+std::optional<bool> kept_when_told(session_bench &bench, Is is_kept, What const &...what)
+{
+	std::optional<bool> was_kept;
+	auto const asker = bench.world.system().spawn([&](caf::event_based_actor *self) {
+		self->request(bench.actor, caf::infinite, what...)
+			.then([&](void_reply const &reply) { was_kept = reply && is_kept(); }, [](caf::error const &) {});
+	});
+	auto &scheduler = bench.world.scheduler();
+	for (bool is_reported = false; !was_kept;) {
+		// libtorrent lets go of a torrent when it is asked to.
+		if (bench.swarm->was_asked("remove") && !std::exchange(is_reported, true))
+			bench.swarm->report(session_fact::kind::removed);
+		if (!scheduler.has_job())
+			break;
+		scheduler.prioritize(asker);
+		scheduler.run_once();
+	}
+	return was_kept;
+}
+
+} // namespace
+
+TEST_CASE("who is told of a change finds it after a kill at that moment", "[session]")
+{
+	session_bench bench;
+	REQUIRE(bench.add());
+	SECTION("paused")
+	{
+		auto const is_kept = [&] { return bench.store->kept[hash_one].is_paused; };
+		CHECK(kept_when_told(bench, is_kept, pause_atom::value, hash_one) == true);
+	}
+	SECTION("resumed")
+	{
+		REQUIRE(bench.tell(pause_atom::value));
+		auto const is_kept = [&] { return !bench.store->kept[hash_one].is_paused; };
+		CHECK(kept_when_told(bench, is_kept, resume_atom::value, hash_one) == true);
+	}
+	SECTION("tuned")
+	{
+		torrent_tuning tuning;
+		tuning.up_limit = 500;
+		auto const is_kept = [&] { return bench.store->kept[hash_one].request->limits.up == 500; };
+		CHECK(kept_when_told(bench, is_kept, tune_atom::value, hash_one, tuning) == true);
+	}
+	SECTION("removed")
+	{
+		auto const is_kept = [&] { return bench.store->kept.empty(); };
+		CHECK(kept_when_told(bench, is_kept, remove_atom::value, hash_one) == true);
+	}
+	SECTION("what cannot be kept is answered all the same")
+	{
+		bench.store->failure = make_io_error("write", "/var/lib/ezio", 0, 0, ENOSPC);
+		CHECK(bench.tell(pause_atom::value));
+		CHECK(bench.row().state == torrent_state::paused);
+	}
+}
+
 TEST_CASE("who is told that a torrent is synced finds it complete after a kill at that moment", "[session]")
 {
 	session_bench bench;
