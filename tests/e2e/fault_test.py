@@ -331,11 +331,11 @@ class Interruptions(unittest.TestCase):
                 row = target.wait_for(is_midway, "half way")
                 self.assertEqual(target.stop(how), 0, target.log_text())
                 target.start()
-                target.ctl("set", "download-limit", "0")
                 # Forgotten and added anew, what arrived is found by looking.
                 wait_until(target.torrents_now, "the torrent is there again")
                 target.ctl("remove", "all")
                 target.add(torrent, image, "--check", "--peer", seeder.peer)
+                target.ctl("set", "download-limit", "0")
                 target.wait_synced()
                 again = target.torrent()
                 self.assertLessEqual(again["downloaded_bytes"], SIZE - row["done_bytes"] + 2 * row["piece_bytes"],
@@ -393,9 +393,10 @@ class Interruptions(unittest.TestCase):
             self.assertEqual((row["state"], row["verified"]), ("paused", False))
             piece = row["piece_bytes"]
             with open(image, "r+b") as file:
-                # A piece that is there, at a place that no random piece has.
+                # A piece that is there.
+                whole = source.read_bytes()
                 place = next(at for at in range(0, SIZE, piece)
-                             if (file.seek(at), file.read(piece) != bytes(piece))[1])
+                             if (file.seek(at), file.read(piece) == whole[at:at + piece])[1])
                 file.seek(place)
                 file.write(bytes(4096))
             target.ctl("verify", "all")

@@ -32,8 +32,9 @@ class Scene(Lab):
 class Limits(unittest.TestCase):
     def test_each_torrent_has_its_own(self):
         with Scene(64, 64) as scene:
-            scene.add(0, "--download-limit", "8MiB/s")
-            scene.add(1, "--download-limit", "2MiB/s")
+            scene.add(0, "--paused", "--download-limit", "8MiB/s")
+            scene.add(1, "--paused", "--download-limit", "2MiB/s")
+            scene.target.ctl("resume", "all")
             rows = wait_until(lambda: (lambda rows: rows[0]["downloaded_bytes"] >= 32 * MIB and rows)(scene.rows()),
                               "half of the first")
             self.assertEqual([row["download_limit"] for row in rows], [8 * MIB, 2 * MIB])
@@ -47,7 +48,8 @@ class Limits(unittest.TestCase):
             scene.source.ctl("tune", scene.hashes[1], "--upload-limit", "1MiB/s")
             scene.source.ctl("tune", scene.hashes[0], "--upload-limit", "6MiB/s")
             for number in (0, 1):
-                scene.add(number)
+                scene.add(number, "--paused")
+            scene.target.ctl("resume", "all")
             rows = wait_until(lambda: (lambda rows: rows[0]["downloaded_bytes"] >= 24 * MIB and rows)(scene.rows()),
                               "most of the first")
             ratio = rows[0]["downloaded_bytes"] / max(1, rows[1]["downloaded_bytes"])
@@ -74,8 +76,8 @@ class Order(unittest.TestCase):
             for number in (0, 1):
                 scene.add(number, "--paused")
             scene.target.ctl("resume", "all")
-            wait_until(lambda: scene.rows()[1]["done_bytes"] == 16 * MIB, "the small one is there")
-            large = scene.rows()[0]
+            large, _ = wait_until(lambda: (lambda rows: rows[1]["done_bytes"] == 16 * MIB and rows)(scene.rows()),
+                                  "the small one is there")
             self.assertLess(large["done_bytes"], 12 * MIB, "the large one has waited")
             scene.target.wait_for(lambda row: not row["held"], "it is let go", scene.hashes[0])
             scene.target.ctl("set", "download-limit", "0")
