@@ -204,8 +204,8 @@ void disk_adapter::submit_jobs()
 		if (queue->jobs.empty())
 			continue;
 		auto const due = queue->pace.due(now);
-		// While peers wait, nothing is held back.
-		if (due <= now || !queue->waiting.empty())
+		// While peers wait, and once the session closes, nothing is held back.
+		if (due <= now || !queue->waiting.empty() || m_is_ending)
 			submit(*queue);
 		else
 			submit_at(due);
@@ -220,7 +220,7 @@ void disk_adapter::submit_at(monotonic_time due)
 	m_submit_timer.expires_at(due);
 	m_submit_timer.async_wait([this](boost::system::error_code const &ended) {
 		if (ended)
-			return; // the adapter is gone
+			return; // the adapter may be gone
 		m_is_submit_timed = false;
 		submit_jobs();
 	});
@@ -454,6 +454,8 @@ void disk_adapter::abort(bool)
 {
 	// May come twice, the second time from another thread with nothing outstanding. Nothing is torn down
 	// here: jobs that are under way come back through the sink, which keeps the io_context alive until then.
+	if (!std::exchange(m_is_ending, true))
+		m_submit_timer.cancel();
 	if (m_sink.outstanding() == 0)
 		return;
 	for (auto const &queue : queues())

@@ -153,6 +153,7 @@ private:
 	completion_sink m_sink;
 	boost::asio::steady_timer m_submit_timer;
 	bool m_is_submit_timed = false; ///< m_submit_timer runs
+	bool m_is_ending = false;       ///< the first abort() came
 	std::vector<slot> m_slots;
 	std::vector<std::size_t> m_free_slots;
 	std::vector<std::weak_ptr<device_queue>> m_queues;

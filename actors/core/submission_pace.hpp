@@ -3,6 +3,7 @@
 #include "actors/core/disk_job.hpp"
 #include "actors/core/units.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 
@@ -19,6 +20,8 @@ class submission_pace
 public:
 	/// Short beside what peers keep on their way: 128 KiB in a millisecond is the rate of a Gbit/s network.
 	static constexpr std::chrono::microseconds gap{1000};
+	/// Less is not worth a timer.
+	static constexpr std::chrono::microseconds wait_min{100};
 	/// Enough blocks for one large write.
 	static constexpr std::size_t jobs_max = 64;
 
@@ -38,9 +41,10 @@ public:
 	/// When what waits has to go: @p now, or a moment later.
 	monotonic_time due(monotonic_time now) const
 	{
-		if (m_is_urgent || m_waiting >= jobs_max || now - m_last >= gap)
+		// Something that fakes clocks may let this one go back; nothing may wait for it to catch up.
+		if (m_is_urgent || m_waiting >= jobs_max || now < m_last || now - m_last >= gap)
 			return now;
-		return m_last + gap;
+		return std::max(m_last + gap, now + wait_min);
 	}
 
 private:

@@ -137,6 +137,19 @@ TEST_CASE("nothing waits for more while peers are told to wait", "[disk-adapter]
 	REQUIRE(fixture.run_until([&] { return answered == 3 && answers.codes.size() == 2; }));
 }
 
+TEST_CASE("nothing waits for more once the session closes", "[disk-adapter]")
+{
+	adapter_fixture fixture;
+	std::size_t answered = 0;
+	read_block(fixture, 0, answered);
+	read_block(fixture, 1, answered);
+	fixture.disk().abort(false);
+	read_block(fixture, 2, answered);
+	REQUIRE_FALSE(fixture.partitions().resize(fixture.budget(2)).failure);
+	CHECK(pieces_read(fixture) == std::set{0, 1, 2});
+	REQUIRE(fixture.run_until([&] { return answered == 3; }));
+}
+
 TEST_CASE("reads that wait for more when a storage goes are answered before", "[disk-adapter]")
 {
 	adapter_fixture fixture;

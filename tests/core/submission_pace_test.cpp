@@ -38,12 +38,21 @@ TEST_CASE_METHOD(fixture, "what follows soon waits for the end of the gap, howev
 {
 	pace.went(now);
 	auto const end = now + submission_pace::gap;
-	for (auto const step : {0us, 300us, 699us}) {
+	for (auto const step : {0us, 300us, 600us}) {
 		now += step;
 		come(1, step == 300us ? job_kind::read : job_kind::write);
 		CHECK(pace.due(now) == end);
 	}
-	now += 1us;
+	now += 50us;
+	CHECK(pace.due(now) == now + submission_pace::wait_min);
+	now += 50us;
+	CHECK(goes());
+}
+
+TEST_CASE_METHOD(fixture, "a clock that goes back makes nothing wait")
+{
+	pace.went(now + 1h);
+	come(1);
 	CHECK(goes());
 }
 
