@@ -268,10 +268,12 @@ def check_events(context, client, events_endpoint):
                 break
             expect(last is None or event["seq"] == last + 1, "seq", event["seq"], "after", last)
             last = event["seq"]
-            # One that is late tells of the change before.
-            if event["kind"] == "setting-changed" and event["key"] == "cache-size" and event["new"] == value:
-                seen.append(event["new"])
-                break
+            if event["kind"] == "setting-changed" and event["key"] == "cache-size":
+                # One that is late tells of the change before.
+                expect(event["new"] in (before, other), "the event says", event["new"], "instead of", value)
+                if event["new"] == value:
+                    seen.append(event["new"])
+                    break
     client.result("set", key="cache-size", value=before)
     subscriber.close()
 
