@@ -32,9 +32,10 @@ std::vector<session_setting> connection_settings(configuration const &config)
 	std::vector<session_setting> settings{
 		libtorrent_setting("send_buffer_watermark", sizes.send_bytes),
 		libtorrent_setting("send_buffer_low_watermark", sizes.send_low_bytes),
-		libtorrent_setting("recv_socket_buffer_size", sizes.receive_bytes),
 	};
 	std::erase_if(settings, [&](session_setting const &s) { return config.libtorrent().contains(s.key); });
+	if (!config.libtorrent().contains("recv_socket_buffer_size"))
+		settings.push_back({"receive-pool", std::to_string(sizes.receive_pool_bytes), false});
 	return settings;
 }
 

@@ -21,13 +21,6 @@ constexpr std::uint64_t collected_bytes_max = sha_lanes_max * mib;
 constexpr std::uint64_t send_bytes_min = mib / 2;
 constexpr std::uint64_t send_bytes_max = 4 * mib;
 constexpr std::uint64_t send_low_bytes_max = mib;
-/// All receive buffers together, which are libtorrent's and lie outside cache-size.
-constexpr std::uint64_t receive_heap_bytes = 32 * mib;
-/// Measured on the loopback interface: 64 KiB and less cost a quarter more CPU than 72, and more gain
-/// nothing.
-constexpr std::uint64_t receive_bytes_cheap = 72 * 1024;
-constexpr std::uint64_t receive_bytes_min = mib / 64;
-constexpr std::uint64_t receive_bytes_max = mib;
 
 std::uint32_t capacity_of(configuration const &config)
 {
@@ -88,14 +81,9 @@ connection_sizes connection_sizes_of(configuration const &config)
 	auto const for_reading = std::uint64_t{capacity - reserve} * block_bytes;
 	sizes.send_bytes = std::clamp(for_reading / half, send_bytes_min, send_bytes_max);
 	sizes.send_low_bytes = std::min(sizes.send_bytes, send_low_bytes_max);
+	// Half of the connections may do so at once, and the kernel keeps twice of what is asked for.
 	auto const for_overrun = std::uint64_t{reserve} / 4 * 3 * block_bytes;
-	// The kernel keeps twice of what is asked for, and libtorrent reads all of it at once.
-	sizes.receive_bytes = std::max(for_overrun / half / 2, receive_bytes_cheap);
-	sizes.receive_bytes =
-		std::min({sizes.receive_bytes, receive_heap_bytes / connections / 2, receive_bytes_max});
-	// Odd: libtorrent leaves a socket as it is, free to grow, if the kernel's default happens to be the same
-	// number, as 64 KiB is on most machines.
-	sizes.receive_bytes = (std::max(sizes.receive_bytes, receive_bytes_min) - 1) | 1;
+	sizes.receive_pool_bytes = std::min(for_overrun, receive_shares::heap_bytes);
 	return sizes;
 }
 

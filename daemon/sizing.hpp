@@ -2,6 +2,7 @@
 
 #include "actors/core/disk_budget.hpp"
 #include "actors/core/lane_collector.hpp"
+#include "actors/core/receive_shares.hpp"
 #include "config/config.hpp"
 
 #include <cstdint>
@@ -23,20 +24,20 @@ struct hash_sizes {
 	collect_limits collecting;
 };
 
-/// What one connection may hold. libtorrent fills a connection's send buffer with blocks of ours, and reads
-/// as much at once as the kernel has received, into heap of its own.
+/// What connections may hold. libtorrent fills a connection's send buffer with blocks of ours, and reads as
+/// much at once as the kernel has received, into heap of its own.
 struct connection_sizes {
-	std::uint64_t send_bytes = 0;     ///< send_buffer_watermark
-	std::uint64_t send_low_bytes = 0; ///< send_buffer_low_watermark
-	std::uint64_t receive_bytes = 0;  ///< recv_socket_buffer_size
+	std::uint64_t send_bytes = 0;         ///< send_buffer_watermark
+	std::uint64_t send_low_bytes = 0;     ///< send_buffer_low_watermark
+	std::uint64_t receive_pool_bytes = 0; ///< for receive_shares
 
 	friend bool operator==(connection_sizes const &, connection_sizes const &) = default;
 };
 
-/// Shares of cache-size and of a fixed 32 MiB of heap, by max-connections. Half of the connections may stop
-/// taking what is sent, and half may hand over all they hold after they were told to wait, before another one
-/// goes short of blocks. A share is never less than a connection needs to go on: 64 MiB do for 85 of 200
-/// connections rather than for half of them, and above 1000 connections the heap exceeds its 32 MiB.
+/// Shares of cache-size: half of the connections may stop taking what is sent, and half may hand over all
+/// they hold after they were told to wait, before another one goes short of blocks. What is sent is divided
+/// by max-connections, what is received by the connections that there are. A share is never less than a
+/// connection needs to go on: 64 MiB do for 96 of 200 connections rather than for half of them.
 connection_sizes connection_sizes_of(configuration const &config);
 
 /// hashing-threads, auto: all cores but one, which the network thread keeps busy; and collect-delay, within

@@ -335,6 +335,11 @@ private:
 	bt_session_config m_config;
 	storage_lobby m_lobby;
 	torrent_defaults m_defaults;
+	std::shared_ptr<receive_room> m_room = std::make_shared<receive_room>([this](error const &failure) {
+		auto fact = make_fact(fact_kind::warning, {});
+		fact.text = to_string(failure);
+		report(std::move(fact));
+	});
 	std::uint64_t m_next_storage = 1;
 	std::map<std::string, std::unique_ptr<torrent_entry>> m_torrents;
 	std::vector<std::unique_ptr<torrent_entry>>
@@ -352,6 +357,7 @@ result<void> bt_session::start()
 		if (auto const translated = translate_setting(setting, pack, m_defaults); !translated)
 			return translated.failure();
 	}
+	m_room->set_pool(m_defaults.receive_pool_bytes);
 	// Extensions are added per torrent, since PEX can be switched off.
 	lt::session_params params(std::move(pack), std::vector<std::shared_ptr<lt::plugin>>{});
 	params.disk_io_constructor = [this](lt::io_context &network, lt::settings_interface const &,
@@ -640,6 +646,7 @@ result<added_torrent> bt_session::add(torrent_addition &examined, add_request co
 	role.is_source = request.is_seed;
 	role.unreadable = added.target_storage->unreadable();
 	role.tells_peers = m_defaults.has_pex && !params.ti->priv();
+	role.room = m_room;
 	role.audience = added.target_storage->audience();
 	params.extensions.emplace_back([role](lt::torrent_handle const &torrent, lt::client_data_t) {
 		return std::make_shared<swarm_torrent>(torrent, role);
@@ -809,8 +816,10 @@ result<void> bt_session::apply(session_setting const &setting)
 {
 	lt::settings_pack pack;
 	auto const translated = translate_setting(setting, pack, m_defaults);
-	if (translated)
+	if (translated) {
 		m_session->apply_settings(std::move(pack));
+		m_room->set_pool(m_defaults.receive_pool_bytes);
+	}
 	return translated;
 }
 

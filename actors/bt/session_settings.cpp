@@ -111,8 +111,11 @@ lt::settings_pack lan_settings()
 result<void> translate_setting(
 	session_setting const &setting, lt::settings_pack &pack, torrent_defaults &defaults)
 {
-	if (setting.is_libtorrent_key)
+	if (setting.is_libtorrent_key) {
+		if (setting.key == "recv_socket_buffer_size")
+			defaults.receive_pool_bytes = 0;
 		return set_libtorrent_setting(pack, setting.key, setting.value);
+	}
 
 	auto const is_true = setting.value == "true";
 	if (setting.key == "listen") {
@@ -131,7 +134,11 @@ result<void> translate_setting(
 		defaults.trackers = split_list(setting.value);
 	} else {
 		auto const number = to_number(setting);
-		if (setting.key == "max-connections") {
+		if (setting.key == "receive-pool") {
+			if (!number)
+				return number.failure();
+			defaults.receive_pool_bytes = static_cast<std::uint64_t>(*number);
+		} else if (setting.key == "max-connections") {
 			if (!number)
 				return number.failure();
 			pack.set_int(pack_t::connections_limit, *number);

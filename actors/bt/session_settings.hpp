@@ -6,6 +6,7 @@
 #include <libtorrent/fwd.hpp>
 #include <libtorrent/settings_pack.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct torrent_defaults {
 	bool verifies_source = false; ///< a source hashes each piece before it sends it for the first time
 	bool has_pex = true;
 	std::vector<std::string> trackers;
+	/// What connections may hand over at once, for receive_room. 0: the operator has set their buffers.
+	std::uint64_t receive_pool_bytes = 0;
 };
 
 /// libtorrent's settings for imaging over a LAN, before the operator's own: no encryption, TCP only, deep

@@ -62,6 +62,7 @@ private:
 	std::shared_ptr<swarm_torrent> m_swarm;
 	lt::peer_connection_handle m_peer;
 	std::uint64_t m_id;
+	std::uint64_t m_connection; ///< in the session's receive_room
 	piece_set m_had;
 	std::uint8_t m_roster_number = 0; ///< the peer's, 0 if it does not speak it
 	std::uint8_t m_pex_number = 0;

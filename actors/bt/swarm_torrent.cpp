@@ -53,6 +53,7 @@ void swarm_torrent::leave(swarm_peer const &peer)
 
 void swarm_torrent::tick()
 {
+	m_role.room->look();
 	if (is_directing()) {
 		m_spreader->tick();
 		direct();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/bt/receive_room.hpp"
 #include "actors/core/peer_roster.hpp"
 #include "actors/core/piece_audience.hpp"
 #include "actors/core/piece_spreader.hpp"
@@ -26,6 +27,7 @@ struct swarm_role {
 	bool tells_peers = true; ///< PEX is on, and the torrent is not private
 	std::shared_ptr<piece_audience> audience;            ///< is told what connected peers have; must be there
 	std::shared_ptr<unreadable_pieces const> unreadable; ///< which a source does not give to anybody
+	std::shared_ptr<receive_room> room;                  ///< of all connections of the session; must be there
 };
 
 /// What we know of a torrent's peers and tell them; a libtorrent plugin, one for each torrent.

@@ -144,13 +144,12 @@ TEST_CASE_METHOD(fixture, "what a connection may hold follows cache-size and max
 {
 	REQUIRE(settings->set("cache-size", "64", false));
 	CHECK(session ==
-		strings{"send_buffer_watermark=524288", "send_buffer_low_watermark=524288",
-			"recv_socket_buffer_size=73727"});
+		strings{"send_buffer_watermark=524288", "send_buffer_low_watermark=524288", "receive-pool=12582912"});
 	session.clear();
 	REQUIRE(settings->set("coalesce-delay", "7", false));
 	CHECK(session.empty());
 	REQUIRE(settings->set("max-connections", "20", false));
-	CHECK(std::find(session.begin(), session.end(), "recv_socket_buffer_size=629145") != session.end());
+	CHECK(std::find(session.begin(), session.end(), "send_buffer_watermark=4194304") != session.end());
 	CHECK(session.back() == "max-connections=20");
 }
 
@@ -160,16 +159,16 @@ TEST_CASE_METHOD(fixture, "what the operator has set for connections stays as it
 	REQUIRE(settings->set("libtorrent.send_buffer_watermark", "1048576", false));
 	session.clear();
 	REQUIRE(settings->set("cache-size", "64", false));
-	CHECK(session == strings{"send_buffer_low_watermark=524288", "recv_socket_buffer_size=73727"});
+	CHECK(session == strings{"send_buffer_low_watermark=524288", "receive-pool=12582912"});
 
 	configuration config;
 	config.assign_foreign("recv_socket_buffer_size", "1234");
 	std::vector<std::string> received;
 	for (auto const &setting : session_settings(config)) {
-		if (setting.key == "recv_socket_buffer_size")
-			received.push_back(setting.value);
+		if (setting.key == "recv_socket_buffer_size" || setting.key == "receive-pool")
+			received.push_back(setting.key + "=" + setting.value);
 	}
-	CHECK(received == strings{"1234"});
+	CHECK(received == strings{"recv_socket_buffer_size=1234"});
 }
 
 TEST_CASE_METHOD(fixture, "a session that refuses its share keeps cache-size as it was")

@@ -42,33 +42,22 @@ TEST_CASE("half of the connections may stop taking what is sent and the others s
 	CHECK(connection_sizes_of(with(512, 200)).send_bytes == 4 * mib);
 }
 
-TEST_CASE("all receive buffers together stay within their part of the heap")
-{
-	for (std::uint64_t const cache : {64, 512, 2048}) {
-		for (std::uint64_t const connections : {2, 20, 200, 1000}) {
-			CAPTURE(cache, connections);
-			auto const sizes = connection_sizes_of(with(cache, connections));
-			// The kernel keeps twice of what is asked for.
-			CHECK(2 * sizes.receive_bytes * connections <= 32 * mib + mib / 4);
-			CHECK(sizes.receive_bytes >= 16 * kib - 1);
-			CHECK(sizes.receive_bytes <= mib);
-			// A kernel's default is even, and setting the same again would leave the socket free to grow.
-			CHECK(sizes.receive_bytes % 2 == 1);
-		}
-	}
-}
-
 TEST_CASE("what connections hand over after they were told to wait finds room in the reserve")
 {
-	for (std::uint64_t const cache : {128, 512, 2048}) {
-		for (std::uint64_t const connections : {2, 20, 200, 1000}) {
-			CAPTURE(cache, connections);
-			auto const config = with(cache, connections);
-			auto const reserve =
-				std::uint64_t{block_arena::reserve_of(disk_budget_of(config, {}).capacity_blocks)};
-			CHECK(2 * connection_sizes_of(config).receive_bytes * (connections / 2) <=
-				reserve / 4 * 3 * block_bytes);
+	for (std::uint64_t const cache : {64, 128, 512, 2048}) {
+		auto const config = with(cache, 200);
+		auto const reserve =
+			std::uint64_t{block_arena::reserve_of(disk_budget_of(config, {}).capacity_blocks)};
+		auto const pool = connection_sizes_of(config).receive_pool_bytes;
+		CHECK(pool <= receive_shares::heap_bytes);
+		for (std::size_t connections = 2; connections <= 1000; ++connections) {
+			auto const share = receive_shares::share_of(pool, connections);
+			CAPTURE(cache, connections, share);
+			// The kernel keeps twice of what is asked for; a share that is cheap is given in any case.
+			REQUIRE((2 * share * (connections / 2) <= reserve / 4 * 3 * block_bytes ||
+				share <= receive_shares::share_cheap_bytes));
 		}
 	}
-	CHECK(connection_sizes_of(with(64, 200)).receive_bytes == 72 * kib - 1);
+	CHECK(connection_sizes_of(with(64, 200)).receive_pool_bytes == 12 * mib);
+	CHECK(connection_sizes_of(with(512, 200)).receive_pool_bytes == 16 * mib);
 }

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "actors/core/receive_shares.hpp"
+#include "actors/core/result.hpp"
+
+#include <libtorrent/peer_connection_handle.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <utility>
+
+namespace ezio
+{
+
+/// Gives each connection of a session its share of the memory for received data, and divides anew as they
+/// come and go. Network thread, where nothing else is said.
+class receive_room
+{
+public:
+	/// @p on_failure is told of the first connection whose share could not be set.
+	explicit receive_room(std::function<void(error const &)> on_failure) : m_on_failure(std::move(on_failure))
+	{
+	}
+
+	/// What connections may hand over at once; 0: their buffers are none of ours, and stay as they are. In
+	/// force at the next look() or join(). Any thread.
+	void set_pool(std::uint64_t bytes) { m_pool_bytes.store(bytes, std::memory_order_relaxed); }
+
+	/// A peer has said hello. Until then the kernel lets it send little.
+	void join(std::uint64_t connection, lt::peer_connection_handle peer);
+	/// It has gone; one that had not joined too.
+	void leave(std::uint64_t connection);
+	/// Looks at what set_pool() has set. True if all connections were given a new share.
+	bool look();
+	/// A number for a connection.
+	std::uint64_t next_connection() { return ++m_last; }
+
+private:
+	void set(lt::peer_connection_handle const &peer);
+
+	std::function<void(error const &)> m_on_failure;
+	std::atomic<std::uint64_t> m_pool_bytes{0};
+	receive_shares m_shares;
+	std::map<std::uint64_t, lt::peer_connection_handle> m_peers;
+	std::uint64_t m_last = 0;
+	bool m_has_failed = false;
+};
+
+} // namespace ezio
