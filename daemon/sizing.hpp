@@ -37,7 +37,8 @@ struct connection_sizes {
 /// Shares of cache-size: half of the connections may stop taking what is sent, and half may hand over all
 /// they hold after they were told to wait, before another one goes short of blocks. What is sent is divided
 /// by max-connections, what is received by the connections that there are. A share is never less than a
-/// connection needs to go on: 64 MiB do for 96 of 200 connections rather than for half of them.
+/// connection needs to go on: of 200 connections 96 may stop taking from 64 MiB, rather than 100, and 75 may
+/// hand over what they hold.
 connection_sizes connection_sizes_of(configuration const &config);
 
 /// hashing-threads, auto: all cores but one, which the network thread keeps busy; and collect-delay, within

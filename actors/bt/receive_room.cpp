@@ -38,4 +38,18 @@ void receive_room::set(lt::peer_connection_handle const &peer)
 		m_on_failure(done.failure());
 }
 
+void receive_guest::tick()
+{
+	if (m_is_done || m_peer.is_connecting())
+		return;
+	m_is_done = true;
+	m_room->join(m_connection, m_peer);
+}
+
+void receive_guest::on_disconnect(lt::error_code const &)
+{
+	m_is_done = true;
+	m_room->leave(m_connection);
+}
+
 } // namespace ezio

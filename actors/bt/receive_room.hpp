@@ -3,12 +3,14 @@
 #include "actors/core/receive_shares.hpp"
 #include "actors/core/result.hpp"
 
+#include <libtorrent/extensions.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <utility>
 
 namespace ezio
@@ -46,6 +48,27 @@ private:
 	std::map<std::uint64_t, lt::peer_connection_handle> m_peers;
 	std::uint64_t m_last = 0;
 	bool m_has_failed = false;
+};
+
+/// A connection that says no hello, to a web seed: joins once it is connected. Network thread.
+class receive_guest final : public lt::peer_plugin
+{
+public:
+	receive_guest(std::shared_ptr<receive_room> room, lt::peer_connection_handle peer)
+		: m_room(std::move(room)), m_peer(std::move(peer)), m_connection(m_room->next_connection())
+	{
+	}
+	~receive_guest() override { m_room->leave(m_connection); }
+
+	lt::string_view type() const override { return "ezio"; }
+	void tick() override;
+	void on_disconnect(lt::error_code const &) override;
+
+private:
+	std::shared_ptr<receive_room> m_room;
+	lt::peer_connection_handle m_peer;
+	std::uint64_t m_connection;
+	bool m_is_done = false; ///< joined, or gone
 };
 
 } // namespace ezio

@@ -30,7 +30,7 @@ swarm_torrent::swarm_torrent(lt::torrent_handle torrent, swarm_role role)
 std::shared_ptr<lt::peer_plugin> swarm_torrent::new_connection(lt::peer_connection_handle const &peer)
 {
 	if (peer.type() != lt::connection_type::bittorrent)
-		return {};
+		return std::make_shared<receive_guest>(m_role.room, peer);
 	auto const id = ++m_last_peer;
 	auto plugin = std::make_shared<swarm_peer>(shared_from_this(), peer, id);
 	m_peers.emplace(id, plugin.get());

@@ -183,6 +183,7 @@ TEST_CASE_METHOD(fixture, "a cache beyond the reserved addresses is refused and 
 {
 	CHECK(settings->set("cache-size", "1025", false).failure().code == errc::out_of_range);
 	CHECK(budgets.empty());
+	CHECK(session.empty());
 	CHECK(published.empty());
 	CHECK(effective("cache-size") == "512");
 }
