@@ -164,12 +164,11 @@ live_settings::outcome live_settings::apply(config_change const &change, configu
 
 result<void> live_settings::apply_whole(config_change const &change, configuration const &wanted)
 {
-	if (change.key == "cache-size") {
-		if (disk_budget_of(wanted, m_context.on).capacity_blocks > m_context.arena_blocks_max)
-			return make_error(errc::out_of_range,
-				"cache-size: more than " + std::to_string(m_context.arena_blocks_max / blocks_per_mib) +
-					" MiB, which is this machine's memory, needs a restart");
-	}
+	if (change.key == "cache-size" &&
+		disk_budget_of(wanted, m_context.on).capacity_blocks > m_context.arena_blocks_max)
+		return make_error(errc::out_of_range,
+			"cache-size: more than " + std::to_string(m_context.arena_blocks_max / blocks_per_mib) +
+				" MiB, which is this machine's memory, needs a restart");
 	if (change.key == "cache-size" || change.key == "max-connections") {
 		if (auto const applied = apply_connection_sizes(wanted); !applied)
 			return applied.failure();

@@ -15,8 +15,6 @@ from wire_peer import WirePeer, info_hash_of
 POOL_BYTES = 12 * MIB
 KEEP_ALIVE = bytes(4)
 KIB = 1 << 10
-
-
 #: asm-generic/socket.h
 SO_RCVBUFFORCE = 33
 
