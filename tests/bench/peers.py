@@ -130,7 +130,7 @@ class EziodVariant(Variant):
 
     def move(self, scene, source, places, probe):
         self.seeder.add(scene.torrent, source, "--seed")
-        self.seeder.wait_for(lambda row: row["state"] == "seeding", "the source is there")
+        self.seeder.wait_for_state("seeding")
         outcome = {}
         asked = time.time()
         with measured(outcome, self.pids(), probe):

@@ -27,7 +27,7 @@ class SeederCache(unittest.TestCase):
         self.torrent = self.lab.torrent(self.source, None, "--fs", "raw", "--piece-size", PIECE_BYTES)
         self.seeder = self.lab.daemon("seeder", {"disk": {"cache-size": CACHE_MIB}})
         self.seeder.add(self.torrent, self.source, "--seed")
-        self.seeder.wait_for(lambda row: row["state"] == "seeding", "the source is seeded")
+        self.seeder.wait_for_state("seeding")
         self.device_before = device_read_bytes(self.source)
 
     def transfer(self, names, settings=None, options=(), is_swarm=True):

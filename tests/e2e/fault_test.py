@@ -278,7 +278,7 @@ class Sources(unittest.TestCase):
             torrent = laboratory.torrent(source, None, "--fs", "raw")
             seeder, target = laboratory.daemon("seeder"), laboratory.daemon("target")
             seeder.add(torrent, source, "--seed", "--check")
-            seeder.wait_for(lambda row: row["state"] == "seeding", "it is shared")
+            seeder.wait_for_state("seeding")
             image = laboratory.image("image", SIZE)
             target.add(torrent, image, "--peer", seeder.peer)
             target.wait_synced()

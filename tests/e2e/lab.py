@@ -205,6 +205,10 @@ class Daemon:
         except AssertionError as failure:
             raise AssertionError(f"{self.name}: {failure}\nlast: {last}\n{self.log_text()}") from None
 
+    def wait_for_state(self, *states, info_hash=None):
+        """Until the torrent is in one of them. Peers that come while it is still checking are sent away."""
+        return self.wait_for(lambda row: row["state"] in states, " or ".join(states), info_hash)
+
     def add(self, torrent, target, *options):
         return self.json("add", torrent, target, *options)["info_hash"]
 

@@ -64,7 +64,7 @@ class Budget(unittest.TestCase):
             piece_bytes = lab.inspect(torrent)["piece_bytes"]
             seeder = laboratory.daemon("seeder")
             seeder.add(torrent, source, "--seed")
-            seeder.wait_for(lambda row: row["state"] == "seeding", "the source is there")
+            seeder.wait_for_state("seeding")
             peers = []
             for number in range(silent):
                 peers.append(SilentPeer(seeder, info_hash_of(torrent), number))

@@ -46,6 +46,7 @@ class ReceiveShares(unittest.TestCase):
         self.lab.daemons.append(self.daemon)
         self.daemon.start(prefix)
         self.daemon.add(self.torrent, self.lab.image("image", 4 * MIB))
+        self.daemon.wait_for_state("downloading")
         self.peers = []
 
     def connect(self, count):

@@ -202,6 +202,7 @@ class UnreadableSources(unittest.TestCase):
     def test_every_peer_hears_of_a_piece_that_cannot_be_read_and_of_its_return(self):
         self.seeder = self.lab.daemon("seeder", {"disk": {"retry-limit": 0}})
         self.seeder.add(self.torrent, self.disk.device, "--seed")
+        self.seeder.wait_for_state("seeding")
         info_hash = info_hash_of(self.torrent)
         first, second = (WirePeer(self.seeder, info_hash, number, hears_missing=True) for number in range(2))
         first.wait_unchoked()
