@@ -2,6 +2,7 @@
 
 #include "actors/caf_error.hpp"
 #include "actors/core/selector.hpp"
+#include "actors/core/unix_time.hpp"
 #include "actors/timeouts.hpp"
 
 #include <algorithm>
@@ -285,10 +286,8 @@ struct carry_out {
 	{
 		with_selected(self, rp, or_all(std::move(request.selectors)),
 			[me = self, to = rp](std::vector<torrent_row> rows) mutable {
-				auto const now = std::chrono::system_clock::now().time_since_epoch();
 				report_reply report;
-				report.unix_ms = static_cast<std::uint64_t>(
-					std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+				report.unix_ms = unix_ms_now();
 				report.daemon = version_of(me);
 				report.rows = std::move(rows);
 				to->deliver(control_reply(control_answer(std::move(report))));

@@ -1,6 +1,7 @@
 #include "actors/events.hpp"
 
-#include <chrono>
+#include "actors/core/unix_time.hpp"
+
 #include <utility>
 
 namespace ezio
@@ -51,11 +52,9 @@ std::string_view to_string(event_kind kind)
 
 event make_event(event_kind kind, std::string info_hash, std::string text)
 {
-	auto const since_epoch = std::chrono::system_clock::now().time_since_epoch();
 	event e;
 	e.kind = kind;
-	e.unix_ms = static_cast<std::uint64_t>(
-		std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
+	e.unix_ms = unix_ms_now();
 	e.info_hash = std::move(info_hash);
 	e.text = std::move(text);
 	return e;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/core/job_router.hpp"
+#include "actors/core/unix_time.hpp"
 #include "actors/session.hpp"
 
 #include <cstdint>
@@ -32,7 +33,6 @@ void schedule_tick(self_pointer self);
 void finish_stop_if_idle(self_pointer self);
 
 // session_report.cpp: what others are told.
-std::uint64_t unix_ms_now();
 error no_such_torrent(std::string const &info_hash);
 error closing();
 void emit(self_pointer self, event e);

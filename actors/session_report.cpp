@@ -3,7 +3,6 @@
 #include "actors/caf_error.hpp"
 #include "actors/timeouts.hpp"
 
-#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -36,12 +35,6 @@ void when_kept(
 }
 
 } // namespace
-
-std::uint64_t unix_ms_now()
-{
-	auto const now = std::chrono::system_clock::now().time_since_epoch();
-	return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
 
 error no_such_torrent(std::string const &info_hash)
 {

@@ -1,8 +1,10 @@
 #include "daemon/log_setup.hpp"
 
+#include "actors/core/unix_time.hpp"
 #include "config/schema.hpp"
 
 #include <nlohmann/json.hpp>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -37,6 +39,27 @@ public:
 		to.append(bytes.data(), bytes.data() + bytes.size());
 	}
 	std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<json_formatter>(); }
+};
+
+/// Stamps messages with the time that the system's clock shows, since spdlog's own does not follow it here.
+class clock_formatter : public spdlog::formatter
+{
+public:
+	explicit clock_formatter(std::unique_ptr<spdlog::formatter> inner) : m_inner(std::move(inner)) {}
+
+	void format(spdlog::details::log_msg const &message, spdlog::memory_buf_t &to) override
+	{
+		auto stamped = message;
+		stamped.time = spdlog::log_clock::time_point(std::chrono::milliseconds(unix_ms_now()));
+		m_inner->format(stamped, to);
+	}
+	std::unique_ptr<spdlog::formatter> clone() const override
+	{
+		return std::make_unique<clock_formatter>(m_inner->clone());
+	}
+
+private:
+	std::unique_ptr<spdlog::formatter> m_inner;
 };
 
 std::optional<spdlog::level::level_enum> level_from(std::string_view name)
@@ -93,10 +116,12 @@ result<void> open_log(log_options const &options)
 	} catch (spdlog::spdlog_ex const &e) {
 		return make_error(errc::io_error, std::string("log file: ") + e.what());
 	}
+	std::unique_ptr<spdlog::formatter> line;
 	if (options.is_json)
-		sink->set_formatter(std::make_unique<json_formatter>());
+		line = std::make_unique<json_formatter>();
 	else
-		sink->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n: %v");
+		line = std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%e%z %l %n: %v");
+	sink->set_formatter(std::make_unique<clock_formatter>(std::move(line)));
 	for (auto const &[component, level] : *levels) {
 		auto logger = std::make_shared<spdlog::logger>(component, sink);
 		logger->set_level(level);

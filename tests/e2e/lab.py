@@ -370,6 +370,28 @@ class Lab(contextlib.AbstractContextManager):
         return path
 
 
+class FakeClock:
+    """The wall clock of the daemons that are started with its prefix, by libfaketime. The monotonic clock goes on."""
+
+    def __init__(self, folder):
+        self.library = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+        if self.library is None:
+            raise unittest.SkipTest("libfaketime is not installed")
+        self.file = folder / "clock"
+        self.file.write_text("+0", encoding="ascii")
+
+    @property
+    def prefix(self):
+        return ("env", f"LD_PRELOAD={self.library}", f"FAKETIME_TIMESTAMP_FILE={self.file}", "FAKETIME_NO_CACHE=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1")
+
+    def set_off(self, seconds):
+        """How far it is from the machine's clock, from now on."""
+        temporary = self.file.with_suffix(".new")
+        temporary.write_text(f"{seconds:+d}", encoding="ascii")
+        temporary.rename(self.file)
+
+
 def forget_cached(path):
     """Drops what the page cache holds of a file, so that the next read asks whoever serves it."""
     fd = os.open(path, os.O_RDWR)

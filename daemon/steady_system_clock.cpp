@@ -1,0 +1,33 @@
+#include <chrono>
+#include <ctime>
+
+// libtorrent's timers and time-outs count by std::chrono::high_resolution_clock, which libstdc++ makes the
+// system's clock. Set back by eight hours, as happens to a machine whose hardware clock holds local time once
+// NTP runs, they would stand still for eight hours: no peer is connected, unchoked or found silent. The
+// function below takes the place of libstdc++'s for all that this process loads: the clock's time at the
+// first call, and from then on what has passed, whatever the clock is set to. Who wants the clock itself asks
+// unix_ms_now(). The standard does not provide for this; that a program's functions come before those of its
+// shared libraries is ELF's rule (System V ABI, "Shared Object Dependencies").
+namespace std::chrono
+{
+inline namespace _V2
+{
+
+system_clock::time_point system_clock::now() noexcept
+{
+	struct moment {
+		nanoseconds since_epoch;
+		steady_clock::time_point steady;
+	};
+	static auto const first = [] {
+		timespec now{};
+		// Fails for no clock that exists, and any other beginning would do.
+		if (::clock_gettime(CLOCK_REALTIME, &now) != 0)
+			now = {};
+		return moment{seconds(now.tv_sec) + nanoseconds(now.tv_nsec), steady_clock::now()};
+	}();
+	return time_point(duration_cast<duration>(first.since_epoch + (steady_clock::now() - first.steady)));
+}
+
+} // namespace _V2
+} // namespace std::chrono
