@@ -15,6 +15,19 @@ namespace ezio::sha
 
 #define EZIO_SHA_INLINE __attribute__((always_inline)) inline
 
+/// How far ahead of the rounds data is asked for, in blocks of 64 bytes. Processors notice by themselves that
+/// memory is read in order, but not soon enough of sixteen messages at once.
+constexpr std::size_t prefetch_ahead = 8;
+
+template <class V>
+EZIO_SHA_INLINE void prefetch(std::byte const *const *data, std::size_t block, std::size_t blocks)
+{
+	if (block + prefetch_ahead >= blocks)
+		return;
+	for (unsigned lane = 0; lane < V::lanes; ++lane)
+		__builtin_prefetch(data[lane] + (block + prefetch_ahead) * 64);
+}
+
 template <class V, unsigned Round>
 EZIO_SHA_INLINE void sha1_lane_round(typename V::word (&s)[5], typename V::word (&w)[16])
 {
@@ -28,6 +41,8 @@ EZIO_SHA_INLINE void sha1_lane_round(typename V::word (&s)[5], typename V::word 
 		auto const mixed = V::parity(w[(Round + 13) % 16], w[(Round + 8) % 16], w[(Round + 2) % 16]);
 		w[Round % 16] = V::template rotate_left<1>(V::exclusive_or(mixed, w[Round % 16]));
 	}
+	// Before f, which then may be computed in the place of b.
+	auto const rotated = V::template rotate_left<30>(b);
 	typename V::word f;
 	if constexpr (Round < 20)
 		f = V::choose(b, c, d);
@@ -39,7 +54,7 @@ EZIO_SHA_INLINE void sha1_lane_round(typename V::word (&s)[5], typename V::word 
 	// All but the rotation of a is known a round earlier: it is added last.
 	auto const early = V::add(V::add(e, f), V::add(w[Round % 16], constant));
 	e = V::add(early, V::template rotate_left<5>(a));
-	b = V::template rotate_left<30>(b);
+	b = rotated;
 }
 
 template <class V, unsigned... Round>
@@ -56,6 +71,7 @@ EZIO_SHA_INLINE void sha1_lanes(std::uint32_t *states, std::byte const *const *d
 	for (unsigned i = 0; i < 5; ++i)
 		h[i] = V::load_state(states + i * V::lanes);
 	for (std::size_t block = 0; block < blocks; ++block) {
+		prefetch<V>(data, block, blocks);
 		typename V::word w[16];
 		V::load_words(w, data, block * 64);
 		typename V::word s[5] = {h[0], h[1], h[2], h[3], h[4]};
@@ -112,6 +128,7 @@ EZIO_SHA_INLINE void sha256_lanes(std::uint32_t *states, std::byte const *const 
 	for (unsigned i = 0; i < 8; ++i)
 		h[i] = V::load_state(states + i * V::lanes);
 	for (std::size_t block = 0; block < blocks; ++block) {
+		prefetch<V>(data, block, blocks);
 		typename V::word w[16];
 		V::load_words(w, data, block * 64);
 		typename V::word s[8] = {h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]};
