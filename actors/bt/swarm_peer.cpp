@@ -29,7 +29,8 @@ constexpr unsigned fast_extension_bit = 0x04;
 swarm_peer::swarm_peer(
 	std::shared_ptr<swarm_torrent> swarm, lt::peer_connection_handle peer, std::uint64_t id)
 	: m_swarm(std::move(swarm)), m_peer(std::move(peer)), m_id(id),
-	  m_connection(m_swarm->role().room->next_connection()), m_had(m_swarm->role().pieces)
+	  m_connection(m_swarm->role().room->next_connection()), m_had(m_swarm->role().pieces),
+	  m_shown(m_swarm->role().pieces)
 {
 	if (auto *const spreader = m_swarm->spreader())
 		spreader->join(m_id, false);
@@ -173,6 +174,7 @@ void swarm_peer::add(piece_index piece)
 
 void swarm_peer::show(piece_index piece)
 {
+	m_shown.insert(piece);
 	send(have_message(piece));
 }
 
@@ -184,8 +186,15 @@ void swarm_peer::open()
 
 void swarm_peer::suggest(piece_index piece)
 {
-	if (m_is_counted && m_has_fast && !m_had.contains(piece))
-		send(suggest_message(piece));
+	if (!m_is_counted || !m_has_fast || m_had.contains(piece))
+		return;
+	// Whom we direct takes no suggestion of what it was not shown.
+	if (m_is_directed && !m_shown.contains(piece)) {
+		if (!m_swarm->spreader()->give_too(m_id, piece))
+			return;
+		show(piece);
+	}
+	send(suggest_message(piece));
 }
 
 void swarm_peer::send_roster()

@@ -43,7 +43,8 @@ public:
 	void show(piece_index piece);
 	/// Shows all pieces, once, if we direct it.
 	void open();
-	/// Nothing if the peer has the piece or does not know such messages.
+	/// Whom we direct is shown the piece as well, for good. Nothing if the peer has the piece, does not know
+	/// such messages, or is directed and should rather get the piece from others.
 	void suggest(piece_index piece);
 	void send_roster();
 
@@ -64,6 +65,7 @@ private:
 	std::uint64_t m_id;
 	std::uint64_t m_connection; ///< in the session's receive_room
 	piece_set m_had;
+	piece_set m_shown;                ///< by us, who direct it
 	std::uint8_t m_roster_number = 0; ///< the peer's, 0 if it does not speak it
 	std::uint8_t m_pex_number = 0;
 	bool m_is_gone = false;

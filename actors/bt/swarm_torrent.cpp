@@ -104,6 +104,8 @@ void swarm_torrent::suggest_offers()
 	// Peers take up the last suggestion first, and the first offer is the most urgent.
 	auto const offers = audience().take_offers();
 	for (auto offer = offers.rbegin(); offer != offers.rend(); ++offer) {
+		if (m_unreadable.contains(*offer))
+			continue;
 		for (auto const &[id, peer] : m_peers)
 			peer->suggest(*offer);
 	}

@@ -33,14 +33,15 @@ struct swarm_role {
 /// What we know of a torrent's peers and tell them; a libtorrent plugin, one for each torrent.
 ///
 /// What the audience was offered is suggested (BEP 6) to the peers that lack it, so that they ask for it
-/// while it needs no read of the device.
+/// while it needs no read of the device; by a source that directs only to those that should not rather get it
+/// from each other.
 ///
 /// Between our own nodes it extends the BitTorrent protocol; peers that do not speak it notice nothing. Both
 /// sides name "ez_roster" in the extension handshake, under whose number peers send each other lists of
 /// peers (see peer_roster); a newcomer's first list comes as a message of peer exchange. A source says
 /// "ez_source" too: a node then takes no notice of the source's first bitfield, the source sends it a plain
-/// "have" for each piece that it is to take (see piece_spreader), and, once every piece exists elsewhere,
-/// "have all".
+/// "have" for each piece that it is to take or may have too (see piece_spreader), and, once every piece
+/// exists elsewhere, "have all".
 ///
 /// Network thread only.
 class swarm_torrent final : public lt::torrent_plugin, public std::enable_shared_from_this<swarm_torrent>

@@ -1,6 +1,7 @@
 #include "actors/core/piece_spreader.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 namespace ezio
@@ -15,9 +16,20 @@ piece_spreader::piece_spreader(std::int32_t pieces, std::int32_t first)
 void piece_spreader::join(peer_id peer, bool is_directed)
 {
 	auto &state = m_peers[peer];
+	bool const is_new = is_directed && !state.is_directed;
 	m_directed -= takes_part(state) ? 1 : 0;
 	state.is_directed = is_directed;
 	m_directed += takes_part(state) ? 1 : 0;
+	if (!is_new)
+		return;
+	// Or it would come first until it owes as much as all others do for good.
+	std::optional<std::size_t> least;
+	for (auto const &[id, other] : m_peers) {
+		if (id != peer && takes_part(other))
+			least = std::min(least.value_or(other.owed_for_good), other.owed_for_good);
+	}
+	state.owed += least.value_or(0);
+	state.owed_for_good += least.value_or(0);
 }
 
 void piece_spreader::leave(peer_id peer, piece_set const &had)
@@ -32,6 +44,8 @@ void piece_spreader::leave(peer_id peer, piece_set const &had)
 		make_late(state, held);
 		--at(held.piece).hands;
 	}
+	for (auto &piece : m_pieces)
+		piece.given_too = piece.given_too == peer ? 0 : piece.given_too;
 	if (state.is_source)
 		return;
 	for (std::size_t i = 0; i < m_pieces.size(); ++i) {
@@ -43,6 +57,7 @@ void piece_spreader::leave(peer_id peer, piece_set const &had)
 		}
 		if (--m_pieces[i].holders != 0)
 			continue;
+		m_pieces[i].given_too = 0;
 		--m_out;
 		wait_again(piece_index(static_cast<std::int32_t>(i)));
 	}
@@ -65,7 +80,7 @@ void piece_spreader::has(peer_id peer, piece_index piece, monotonic_time now)
 	bool const was_late = was_given && held->is_late;
 	take_back(*state, piece);
 	if (at(piece).holders++ != 0) {
-		was_passed_on(piece);
+		was_passed_on(piece, peer);
 		return;
 	}
 	if (was_given) {
@@ -91,9 +106,7 @@ void piece_spreader::asked(peer_id peer, piece_index piece, monotonic_time now)
 	// A directed peer can only ask for what it was shown.
 	if (state == nullptr || !is_valid(piece) || state->is_directed || at(piece).holders != 0)
 		return;
-	bool const is_in_hand = std::any_of(state->in_hand.begin(), state->in_hand.end(),
-		[piece](given const &held) { return held.piece == piece; });
-	if (!is_in_hand)
+	if (!is_in_hand(*state, piece))
 		hand_out(*state, piece, now);
 }
 
@@ -108,7 +121,7 @@ void piece_spreader::lose(piece_index piece)
 	// As if somebody had it who stays; whoever was to get it from here does not wait for it any more.
 	if (at(piece).holders++ == 0)
 		came_out(piece);
-	was_passed_on(piece);
+	was_passed_on(piece, 0);
 }
 
 void piece_spreader::regain(piece_index piece)
@@ -116,6 +129,7 @@ void piece_spreader::regain(piece_index piece)
 	if (--at(piece).holders != 0)
 		return;
 	--m_out;
+	at(piece).given_too = 0;
 	wait_again(piece);
 }
 
@@ -126,6 +140,7 @@ void piece_spreader::tick()
 	m_window = std::clamp(m_window, in_flight_min, std::max(in_flight_min, m_rate));
 	auto const late_after = late_after_rounds * in_flight_wanted();
 	for (auto &[id, peer] : m_peers) {
+		peer.given_lately /= 2;
 		bool const is_silent = !peer.in_hand.empty() && ++peer.silent_ticks >= silent_ticks_max;
 		for (auto &held : peer.in_hand) {
 			if (is_silent || m_outs_ever - held.outs_before >= late_after)
@@ -168,10 +183,34 @@ std::vector<piece_spreader::gift> piece_spreader::plan(monotonic_time now)
 	return gifts;
 }
 
+bool piece_spreader::give_too(peer_id peer, piece_index piece)
+{
+	auto const *const state = find(peer);
+	if (state == nullptr || !takes_part(*state) || !is_valid(piece) || is_in_hand(*state, piece))
+		return false;
+	auto const &known = at(piece);
+	// One that waits comes by itself.
+	if (known.holders > 1 || known.holders + known.hands == 0 || known.given_too != 0)
+		return false;
+	auto const is_ahead_by_far = [state](auto const &entry) {
+		return takes_part(entry.second) && entry.second.given_lately > 2 * state->given_lately;
+	};
+	if (std::any_of(m_peers.begin(), m_peers.end(), is_ahead_by_far))
+		return false;
+	at(piece).given_too = peer;
+	return true;
+}
+
 piece_spreader::peer_state *piece_spreader::find(peer_id peer)
 {
 	auto const found = m_peers.find(peer);
 	return found == m_peers.end() ? nullptr : &found->second;
+}
+
+bool piece_spreader::is_in_hand(peer_state const &peer, piece_index piece)
+{
+	return std::any_of(
+		peer.in_hand.begin(), peer.in_hand.end(), [piece](given const &held) { return held.piece == piece; });
 }
 
 bool piece_spreader::is_valid(piece_index piece) const
@@ -187,6 +226,7 @@ void piece_spreader::hand_out(peer_state &peer, piece_index piece, monotonic_tim
 	++peer.on_time;
 	++peer.owed;
 	++peer.given_ever;
+	++peer.given_lately;
 	++at(piece).givens;
 	++at(piece).hands;
 	++m_in_flight;
@@ -203,13 +243,16 @@ void piece_spreader::make_late(peer_state &peer, given &held)
 		wait_again(held.piece);
 }
 
-void piece_spreader::was_passed_on(piece_index piece)
+void piece_spreader::was_passed_on(piece_index piece, peer_id to)
 {
 	auto &state = at(piece);
 	auto *const owner = find(state.owner);
 	// One that had to be given again counts against who had it for good: such a peer is slow, and the next
 	// ones would be stuck there, too.
-	if (owner != nullptr && !state.is_stuck)
+	bool const is_from_here = state.is_stuck || (to != 0 && to == state.given_too);
+	if (owner != nullptr && is_from_here)
+		++owner->owed_for_good;
+	else if (owner != nullptr)
 		--owner->owed;
 	state.owner = 0;
 	state.is_stuck = false;
@@ -344,9 +387,7 @@ std::map<piece_spreader::peer_id, piece_spreader::peer_state>::iterator piece_sp
 		if (!takes_part(peer) || peer.on_time >= (lags ? 1 : in_hand_max) ||
 			peer.pieces_had == m_pieces.size())
 			continue;
-		if (at(piece).owner == entry->first ||
-			std::any_of(peer.in_hand.begin(), peer.in_hand.end(),
-				[piece](given const &held) { return held.piece == piece; }))
+		if (at(piece).owner == entry->first || is_in_hand(peer, piece))
 			continue;
 		if (best == m_peers.end() || rank(peer) < rank(best->second))
 			best = entry;

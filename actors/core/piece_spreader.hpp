@@ -13,8 +13,8 @@ namespace ezio
 {
 
 /// Decides which peer a source shows which piece, so that each piece leaves the source once before any leaves
-/// it twice: the source's uplink is what a swarm that begins together waits for. Peers pass the pieces on
-/// between themselves.
+/// it twice, unless that saves a read: the source's uplink is what a swarm that begins together waits for.
+/// Peers pass the pieces on between themselves.
 ///
 /// A piece is waiting, given to a peer, or out (a peer that is no source has it). Waiting pieces are given in
 /// order, from a starting point of the source's own, to the peer that owes the fewest: pieces that it was
@@ -81,6 +81,12 @@ public:
 	/// Is every piece out? Stays true, whatever peers do then.
 	bool is_done() const { return m_is_done; }
 	std::size_t out_count() const { return m_out; }
+	/// The source has the piece in memory for a moment longer, and would rather send it to the peer now than
+	/// read it again later: true if the peer is to be shown it, too. Not if peers pass it on, so that nobody
+	/// asks for it here; nor to a second one, which gets it from the first; nor to a peer that was lately
+	/// given less than half as many pieces as another, since what it takes here the faster ones wait for. The
+	/// one that was given it first is not taken to have passed it on.
+	bool give_too(peer_id peer, piece_index piece);
 	std::size_t in_flight() const { return m_in_flight; }
 
 private:
@@ -89,6 +95,7 @@ private:
 		std::size_t out_at = 0;    ///< pieces that had come out when it did
 		peer_id owner = 0;         ///< it was given to that peer, which is the only one to have it; 0: none
 		bool is_stuck = false;     ///< in m_stuck, and given again
+		peer_id given_too = 0;     ///< the peer that was told that it may have it, too; 0: none
 		std::uint32_t givens = 0;  ///< peers that it is on its way to and that are not late
 		std::uint32_t hands = 0;   ///< peers that it is on its way to, late or not
 		bool is_queued = false;    ///< in m_again
@@ -107,13 +114,16 @@ private:
 		std::size_t on_time = 0; ///< of those in hand, how many are not late
 		std::size_t owed =
 			0; ///< pieces it was given and has not passed on, also if others had to get them elsewhere
+		std::size_t owed_for_good = 0; ///< of those, others had to get them from the source
 		std::uint64_t given_ever = 0;
+		std::uint64_t given_lately = 0; ///< of the last second all, of each one before half as many
 		int silent_ticks = 0;
 	};
 
 	peer_state *find(peer_id peer);
 	/// Can it be given pieces?
 	static bool takes_part(peer_state const &peer) { return peer.is_directed && !peer.is_source; }
+	static bool is_in_hand(peer_state const &peer, piece_index piece);
 	bool is_valid(piece_index piece) const;
 	piece_state &at(piece_index piece) { return m_pieces[static_cast<std::size_t>(to_int(piece))]; }
 	void hand_out(peer_state &peer, piece_index piece, monotonic_time now);
@@ -122,8 +132,8 @@ private:
 	void make_late(peer_state &peer, given &held);
 	void came_out(piece_index piece);
 	void wait_again(piece_index piece);
-	/// Somebody else has it, too.
-	void was_passed_on(piece_index piece);
+	/// Somebody else has it, too; @p to, if it is a peer.
+	void was_passed_on(piece_index piece, peer_id to);
 	void find_stuck();
 	void give(peer_id peer, piece_index piece, monotonic_time now, std::vector<gift> &gifts);
 	/// A piece that is stuck, unless one is on its way already.

@@ -148,6 +148,83 @@ TEST_CASE("pieces that come out together make as much room as one by one")
 	CHECK(spreader.in_flight() == piece_spreader::in_flight_min << 5);
 }
 
+TEST_CASE("what one peer was given one other may have too, until it is passed on")
+{
+	auto spreader = with_peers(100, 3);
+	auto const gifts = spreader.plan(now);
+	auto const first_of = [&gifts](std::uint64_t peer) {
+		return std::find_if(gifts.begin(), gifts.end(), [peer](gift const &one) {
+			return one.peer == peer;
+		})->piece;
+	};
+	CHECK_FALSE(spreader.give_too(2, piece_index(100)));
+	CHECK_FALSE(spreader.give_too(4, first_of(1)));
+	CHECK_FALSE(spreader.give_too(2, piece_index(99)));
+	CHECK_FALSE(spreader.give_too(1, first_of(1)));
+	CHECK(spreader.give_too(2, first_of(1)));
+	CHECK_FALSE(spreader.give_too(3, first_of(1)));
+	spreader.has(1, first_of(1), now);
+	spreader.has(2, first_of(2), now);
+	CHECK(spreader.give_too(3, first_of(2)));
+	spreader.has(3, first_of(3), now);
+	spreader.has(1, first_of(3), now);
+	CHECK_FALSE(spreader.give_too(2, first_of(3)));
+}
+
+TEST_CASE("who was lately given less than half as much as another may not have what that one was given")
+{
+	auto spreader = with_peers(1000, 2);
+	// Who is not directed is not compared with, however much it asks for.
+	spreader.join(3, false);
+	for (std::int32_t i = 900; i < 950; ++i) {
+		spreader.asked(3, piece_index(i), now);
+		spreader.has(3, piece_index(i), now);
+	}
+	auto const beside = [&spreader](std::uint64_t who, std::uint64_t other) {
+		bool may = false;
+		for (auto const &one : spreader.plan(now)) {
+			spreader.has(one.peer, one.piece, later);
+			may = may || (one.peer == other && spreader.give_too(who, one.piece));
+		}
+		return may;
+	};
+	CHECK(beside(2, 1));
+	for (int round = 0; round < 20; ++round) {
+		for (auto const &one : spreader.plan(now)) {
+			spreader.has(one.peer, one.piece, later);
+			spreader.has(one.peer == 1 ? 2 : 1, one.piece, later);
+		}
+	}
+	// The second leaves and comes again, as another: at first it seems slow.
+	spreader.leave(2);
+	auto const alone = spreader.plan(now);
+	REQUIRE_FALSE(alone.empty());
+	spreader.join(4, true);
+	CHECK_FALSE(spreader.give_too(4, alone.front().piece));
+	for (auto const &one : alone)
+		spreader.has(one.peer, one.piece, later);
+	for (int second = 0; second < 5; ++second) {
+		spreader.tick();
+		for (auto const &one : spreader.plan(now)) {
+			spreader.has(one.peer, one.piece, later);
+			spreader.has(one.peer == 1 ? 4 : 1, one.piece, later);
+		}
+	}
+	CHECK(spreader.give_too(4, alone.front().piece));
+}
+
+TEST_CASE("what a peer that left was told it may have too another one may have")
+{
+	auto spreader = with_peers(100, 3);
+	auto const gifts = spreader.plan(now);
+	auto const one =
+		std::find_if(gifts.begin(), gifts.end(), [](gift const &each) { return each.peer == 1; });
+	REQUIRE(spreader.give_too(2, one->piece));
+	spreader.has(1, one->piece, now);
+	spreader.leave(2);
+	CHECK(spreader.give_too(3, one->piece));
+}
+
 TEST_CASE("few peers on a fast network have more each")
 {
 	auto const peers = GENERATE(1U, 2U, 64U);
@@ -286,6 +363,8 @@ struct swarm_with_a_mute {
 			if (one.peer == mute && !shows)
 				continue;
 			spreader.has(one.peer, one.piece, later);
+			if (one.peer == mute && is_helped && spreader.give_too(1, one.piece))
+				spreader.has(1, one.piece, later);
 			if (one.peer == mute)
 				continue;
 			for (std::uint64_t peer = 1; peer <= mute; ++peer)
@@ -296,6 +375,7 @@ struct swarm_with_a_mute {
 
 	source spreader;
 	std::uint64_t mute;
+	bool is_helped = false; ///< the source sends the mute peer's pieces to the first one as well
 	std::map<std::uint64_t, int> given;
 	std::map<std::int32_t, int> times;
 };
@@ -310,6 +390,41 @@ TEST_CASE("a peer that does not pass on what it was given gets next to nothing m
 	CHECK(swarm.given[8] <= 8);
 	for (std::uint64_t peer = 1; peer < 8; ++peer)
 		CHECK(swarm.given[peer] > 100);
+}
+
+TEST_CASE("it gets no more for it that others have from the source what it did not pass on")
+{
+	swarm_with_a_mute swarm(1000, 8);
+	swarm.is_helped = true;
+	while (!swarm.spreader.is_done())
+		swarm.round();
+	CHECK(swarm.given[8] <= 8);
+}
+
+TEST_CASE("a mute newcomer gets next to nothing, however much the others had to take from the source")
+{
+	auto spreader = with_peers(2000, 4);
+	for (int round = 0; round < 100; ++round) {
+		for (auto const &one : spreader.plan(now)) {
+			auto const other = one.peer % 4 + 1;
+			spreader.has(one.peer, one.piece, later);
+			CHECK(spreader.give_too(other, one.piece));
+			spreader.has(other, one.piece, later);
+		}
+		spreader.tick();
+	}
+	spreader.join(5, true);
+	int given = 0;
+	for (int round = 0; round < 100; ++round) {
+		for (auto const &one : spreader.plan(now)) {
+			given += one.peer == 5 ? 1 : 0;
+			spreader.has(one.peer, one.piece, later);
+			if (one.peer != 5)
+				spreader.has(one.peer % 4 + 1, one.piece, later);
+		}
+		spreader.tick();
+	}
+	CHECK(given <= 8);
 }
 
 TEST_CASE("a peer that lags behind gets next to nothing more, though others bring what it was given")

@@ -71,12 +71,12 @@ class SeederCache(unittest.TestCase):
                     self.fetch(peer, piece)
         return self.figures()
 
-    def wire_peers(self, count, is_fast=False):
+    def wire_peers(self, count, **kind):
         # Not through the device, whose reads are counted.
         self.image = (self.lab.folder / "source").read_bytes()
         peers = []
         for number in range(count):
-            peers.append(WirePeer(self.seeder, info_hash_of(self.torrent), number, is_fast=is_fast))
+            peers.append(WirePeer(self.seeder, info_hash_of(self.torrent), number, **kind))
             self.addCleanup(peers[-1].close)
         for peer in peers:
             peer.wait_unchoked()
@@ -127,6 +127,36 @@ class SeederCache(unittest.TestCase):
             self.fetch(second, piece)
         figures = self.figures()
         # The first piece that each partition evicts goes before anybody can be told.
+        self.assertLessEqual(figures["read_bytes"], 1.1 * self.image_bytes, figures)
+
+    def test_nodes_that_pass_nothing_on_get_it_from_the_source_while_it_is_in_memory(self):
+        self.prepare(4 * CACHE_MIB * MIB)
+        pieces = self.image_bytes // PIECE_BYTES
+        peers = self.wire_peers(2, is_directed=True)
+        had = {peer: set() for peer in peers}
+        # In turns, as nodes do: what was suggested first, else what the source gave them.
+        # Seeds have nothing to say to each other, and the source ends the connection to one.
+        while directed := [peer for peer in peers if not peer.is_free and len(had[peer]) < pieces]:
+            is_idle = True
+            for peer in directed:
+                peer.take_messages()
+                for piece in peer.suggested[::-1] + peer.shown:
+                    if piece in had[peer]:
+                        continue
+                    self.assertIn(piece, peer.shown, "nobody asks a source that directs for what it was not shown")
+                    self.fetch(peer, piece)
+                    had[peer].add(piece)
+                    is_idle = False
+                    break
+            told_nothing = [peer for peer in directed if not peer.is_free]
+            if is_idle and told_nothing:
+                WirePeer.wait_any(told_nothing)
+        self.assertTrue(any(peer.suggested for peer in peers))
+        for piece in range(pieces):
+            for peer in peers:
+                if piece not in had[peer]:
+                    self.fetch(peer, piece)
+        figures = self.figures()
         self.assertLessEqual(figures["read_bytes"], 1.1 * self.image_bytes, figures)
 
     def test_however_far_apart_two_targets_of_an_image_that_fits_cost_one_read(self):

@@ -10,11 +10,12 @@ import struct
 import lab
 
 BLOCK = 16 << 10
-CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE, SUGGEST, HAVE_NONE, REJECT, EXTENDED = 0, 1, 2, 4, 6, 7, 13, 15, 16, 20
+CHOKE, UNCHOKE, INTERESTED, HAVE, REQUEST, PIECE, SUGGEST, HAVE_ALL, HAVE_NONE, REJECT, EXTENDED = 0, 1, 2, 4, 6, 7, 13, 14, 15, 16, 20
 FAST_EXTENSION = bytes(7) + b"\x04"
 FAST_AND_EXTENDED = bytes(5) + b"\x10\x00\x04"
 #: Ours, under which a seeder says what it does not have (BEP 54).
 DONT_HAVE = 9
+ROSTER = 10
 
 
 def info_hash_of(torrent):
@@ -23,25 +24,28 @@ def info_hash_of(torrent):
 
 class WirePeer:
     """An interested peer of a seeder that has nothing itself. The number makes its peer id. A fast one knows the messages of BEP 6;
-    what it is suggested adds up in its list. One that hears what is missing knows BEP 6 and 54; missing is what it has been told so far."""
+    what it is suggested adds up in its list. One that hears what is missing knows BEP 6 and 54; missing is what it has been told so far.
+    One that is directed speaks as a node of ours: shown is what the source told it to take."""
 
-    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None, is_fast=False, hears_missing=False):
-        self.suggested = []
+    def __init__(self, seeder, info_hash, number, receive_buffer_bytes=None, is_fast=False, hears_missing=False, is_directed=False):
+        self.suggested, self.shown = [], []
         self.missing = set()
-        is_fast = is_fast or hears_missing
+        self.haves_all = 0
+        messages = ({"lt_donthave": DONT_HAVE} if hears_missing else {}) | ({"ez_roster": ROSTER} if is_directed else {})
+        is_fast = is_fast or bool(messages)
         self.socket = socket.socket()
         if receive_buffer_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.settimeout(lab.DEADLINE)
         self.socket.connect(("127.0.0.1", seeder.port))
         name = hashlib.sha1(str(number).encode()).digest()
-        reserved = FAST_AND_EXTENDED if hears_missing else FAST_EXTENSION if is_fast else bytes(8)
+        reserved = FAST_AND_EXTENDED if messages else FAST_EXTENSION if is_fast else bytes(8)
         self.socket.sendall(b"\x13BitTorrent protocol" + reserved + info_hash + name)
         self.read(68)
         if is_fast:
             self.send(HAVE_NONE)
-        if hears_missing:
-            self.send(EXTENDED, b"\x00" + lab.bencode({"m": {"lt_donthave": DONT_HAVE}}))
+        if messages:
+            self.send(EXTENDED, b"\x00" + lab.bencode({"m": messages}))
         self.send(INTERESTED)
 
     def send(self, kind, payload=b""):
@@ -68,13 +72,28 @@ class WirePeer:
         if message[0] == EXTENDED and message[1] == DONT_HAVE:
             self.missing.add(struct.unpack(">I", message[2:])[0])
         if message[0] == HAVE:
-            self.missing.discard(struct.unpack(">I", message[1:])[0])
+            piece, = struct.unpack(">I", message[1:])
+            self.missing.discard(piece)
+            self.shown.append(piece)
+        if message[0] == HAVE_ALL:
+            self.haves_all += 1
         return message[0], memoryview(message)[1:]
+
+    @staticmethod
+    def wait_any(peers):
+        """Until one of them has a message to read."""
+        if not select.select([peer.socket for peer in peers], [], [], lab.DEADLINE)[0]:
+            raise AssertionError("the seeder says nothing any more")
 
     def take_messages(self):
         """Reads what has arrived, while no block is due."""
         while select.select([self.socket], [], [], 0)[0]:
             self.message()
+
+    @property
+    def is_free(self):
+        """May one that is directed take anything? The first "have all" is what any seed says, and does not count."""
+        return self.haves_all > 1
 
     def wait_unchoked(self):
         while self.message()[0] != UNCHOKE:
