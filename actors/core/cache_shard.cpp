@@ -253,21 +253,24 @@ std::uint32_t cache_shard::evict_for_warming(std::uint32_t count, storage_id sto
 	return evicted;
 }
 
-/// Drops up to @p count of the piece's clean blocks, and the piece if it is empty then.
+/// Drops the first @p count of the piece's clean blocks, and the piece if it is empty then. From the last of
+/// them on: the arena hands out first what it got back last, so the next piece's blocks come in order, and
+/// what is side by side in memory is one buffer to the device.
 std::uint32_t cache_shard::evict_from(cached_piece &piece, std::uint32_t count)
 {
-	std::uint32_t evicted = 0;
-	auto index = piece.first_clean;
-	for (; evicted < count && piece.clean_blocks > 0; ++index) {
-		auto const &slot = piece.slots[index];
-		if (!slot.block || slot.writer)
+	auto const is_clean = [](cached_piece::slot const &slot) { return slot.block && !slot.writer; };
+	auto const evicted = std::min(count, piece.clean_blocks);
+	auto end = piece.first_clean;
+	for (std::uint32_t found = 0; found < evicted; ++end)
+		found += is_clean(piece.slots[end]) ? 1 : 0;
+	for (auto index = end; index-- > piece.first_clean;) {
+		if (!is_clean(piece.slots[index]))
 			continue;
-		if (slot.is_ahead)
+		if (piece.slots[index].is_ahead)
 			++m_evicted_unused;
 		take_clean(piece, index);
-		++evicted;
 	}
-	piece.first_clean = index;
+	piece.first_clean = end;
 	if (piece.clean_blocks == 0 && piece.dirty_blocks == 0)
 		drop(piece);
 	return evicted;

@@ -428,17 +428,13 @@ void partition_engine::impl::load_together()
 	std::vector<read_buffer> buffers;
 	fresh.clear();
 	for (auto const &wanted : misses.merge()) {
-		piece_reader::stretch run{wanted.job, wanted.first, 0, {}};
-		while (run.count < wanted.count && fresh.size() < most) {
-			auto block = reader.take_block();
-			if (!block)
-				break;
-			buffers.push_back({block.data(), block_length(*run.job, run.first + run.count)});
-			fresh.push_back(std::move(block));
-			++run.count;
-		}
+		auto const room = most - std::min<std::size_t>(most, fresh.size());
+		auto const own = reader.take_blocks(fresh, std::min<std::size_t>(wanted.count, room));
+		piece_reader::stretch run{wanted.job, wanted.first, static_cast<std::uint32_t>(own.size()), {}};
 		if (run.count == 0)
 			break;
+		for (std::uint32_t i = 0; i < run.count; ++i)
+			buffers.push_back({own[i].data(), block_length(*run.job, run.first + i)});
 		stretches.push_back(std::move(run));
 	}
 	reader.fill_all(stretches, buffers);
@@ -560,13 +556,7 @@ partition_engine::impl::load_state partition_engine::impl::load(
 	}
 	auto const count = blocks_to_load(job, index);
 	fresh.clear();
-	while (fresh.size() < count) {
-		auto block = reader.take_block();
-		if (!block)
-			break;
-		fresh.push_back(std::move(block));
-	}
-	if (fresh.empty())
+	if (reader.take_blocks(fresh, count).empty())
 		return load_state::no_block;
 	auto filled = reader.fill(job, index, fresh);
 	if (!filled && fresh.size() > 1) {
@@ -650,13 +640,7 @@ void partition_engine::impl::do_warm(job_ptr job)
 		}
 		auto const room = make_room(reader.missing_run(*job, index, end), id);
 		fresh.clear();
-		while (fresh.size() < room) {
-			auto block = arena.allocate(block_purpose::read);
-			if (!block)
-				break;
-			fresh.push_back(std::move(block));
-		}
-		if (fresh.empty())
+		if (reader.take_free_blocks(fresh, room).empty())
 			break;
 		auto const loaded = static_cast<std::uint32_t>(fresh.size());
 		if (auto const filled = reader.fill(*job, index, fresh); !filled) {

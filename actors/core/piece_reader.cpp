@@ -5,10 +5,30 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <functional>
 #include <utility>
 
 namespace ezio
 {
+namespace
+{
+
+template <class Take>
+std::span<block_ref const> take_up_to(std::vector<block_ref> &to, std::size_t count, Take take)
+{
+	auto const before = to.size();
+	while (to.size() - before < count) {
+		auto block = take();
+		if (!block)
+			break;
+		to.push_back(std::move(block));
+	}
+	auto const taken = std::span(to).subspan(before);
+	std::ranges::sort(taken, std::less<>(), &block_ref::data);
+	return taken;
+}
+
+} // namespace
 
 block_ref piece_reader::cached(disk_job const &job, std::uint32_t index)
 {
@@ -34,6 +54,16 @@ block_ref piece_reader::take_block()
 	while (!block && m_cache.evict_unshared())
 		block = take_free_block();
 	return block;
+}
+
+std::span<block_ref const> piece_reader::take_blocks(std::vector<block_ref> &to, std::size_t count)
+{
+	return take_up_to(to, count, [this] { return take_block(); });
+}
+
+std::span<block_ref const> piece_reader::take_free_blocks(std::vector<block_ref> &to, std::size_t count)
+{
+	return take_up_to(to, count, [this] { return take_free_block(); });
 }
 
 result<void> piece_reader::fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks)

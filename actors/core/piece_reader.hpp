@@ -33,6 +33,10 @@ public:
 	block_ref take_block();
 	/// The same without touching the cache.
 	block_ref take_free_block() { return m_arena.allocate(block_purpose::read); }
+	/// As many as can be had of @p count of either kind, behind those in @p to, which may move: in the order
+	/// of their addresses, since what is side by side in memory is one buffer to the device.
+	std::span<block_ref const> take_blocks(std::vector<block_ref> &to, std::size_t count);
+	std::span<block_ref const> take_free_blocks(std::vector<block_ref> &to, std::size_t count);
 	/// Reads consecutive blocks of the job's piece, whose storage is open.
 	result<void> fill(disk_job const &job, std::uint32_t first, std::span<block_ref const> blocks);
 

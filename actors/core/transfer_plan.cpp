@@ -84,9 +84,14 @@ void clip_buffers(std::span<iovec const> buffers, std::uint64_t offset_bytes, by
 		auto const end = begin + buffer.iov_len;
 		auto const from = std::max(begin, device.offset_bytes);
 		auto const to = std::min(end, device.end_bytes());
-		if (from < to)
-			clipped.push_back({static_cast<char *>(buffer.iov_base) + (from - begin), to - from});
 		begin = end;
+		if (from >= to)
+			continue;
+		auto *const data = static_cast<char *>(buffer.iov_base) + (from - (end - buffer.iov_len));
+		if (!clipped.empty() && static_cast<char *>(clipped.back().iov_base) + clipped.back().iov_len == data)
+			clipped.back().iov_len += to - from;
+		else
+			clipped.push_back({data, to - from});
 	}
 }
 

@@ -35,8 +35,9 @@ struct transfer_part {
 std::vector<transfer_part> plan_transfer(std::span<iovec const> buffers, std::uint64_t offset_bytes,
 	direct_alignment const &alignment, std::uint64_t direct_end_bytes);
 
-/// The part of @p buffers (which lie at @p offset_bytes) that covers @p device, as buffers. Replaces the
-/// content of @p clipped.
+/// The part of @p buffers (which lie at @p offset_bytes) that covers @p device, as buffers; those that follow
+/// each other in memory as one, since the kernel's work for each transfer grows with their number. Replaces
+/// the content of @p clipped.
 void clip_buffers(std::span<iovec const> buffers, std::uint64_t offset_bytes, byte_range const &device,
 	std::vector<iovec> &clipped);
 

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <random>
@@ -18,8 +19,20 @@ namespace
 constexpr direct_alignment sectors_of_512{512, 512, 4096};
 
 struct aligned_memory {
-	alignas(4096) std::byte bytes[64 * 1024];
+	alignas(4096) std::byte bytes[256 * 1024];
 };
+
+/// Appends a buffer, to the last one if it follows it in memory.
+void join(std::vector<iovec> &buffers, iovec const &next)
+{
+	if (next.iov_len == 0)
+		return;
+	if (!buffers.empty() &&
+		static_cast<char *>(buffers.back().iov_base) + buffers.back().iov_len == next.iov_base)
+		buffers.back().iov_len += next.iov_len;
+	else
+		buffers.push_back(next);
+}
 
 } // namespace
 
@@ -76,14 +89,21 @@ TEST_CASE("a plan covers the transfer once, and its direct parts are aligned buf
 		std::uint64_t total = 0;
 		for (auto count = 1 + random() % 6; count > 0; --count) {
 			auto const length = random() % (16384 / unit) * unit;
-			buffers.push_back({memory->bytes + random() % (32768 / unit) * unit, length});
+			auto *place = memory->bytes + random() % (32768 / unit) * unit;
+			// Some follow each other in memory.
+			if (!buffers.empty() && random() % 2 == 0)
+				place = static_cast<decltype(place)>(buffers.back().iov_base) + buffers.back().iov_len;
+			buffers.push_back({place, length});
 			total += length;
 		}
 		auto const offset = random() % (65536 / unit) * unit;
 		auto const direct_end = random() % 131072;
 		auto next = offset;
 		std::vector<iovec> clipped;
+		std::vector<iovec> expected;
 		std::vector<iovec> all;
+		for (auto const &buffer : buffers)
+			join(expected, buffer);
 		for (auto const &part : plan_transfer(buffers, offset, sectors_of_512, direct_end)) {
 			REQUIRE(part.device.offset_bytes == next);
 			REQUIRE(part.device.length_bytes > 0);
@@ -92,6 +112,10 @@ TEST_CASE("a plan covers the transfer once, and its direct parts are aligned buf
 			std::uint64_t clipped_bytes = 0;
 			for (auto const &buffer : clipped) {
 				clipped_bytes += buffer.iov_len;
+				auto const before = all.size();
+				join(all, buffer);
+				// Only where a part begins: within one, neighbours are one buffer.
+				REQUIRE((all.size() > before || &buffer == &clipped.front()));
 				if (part.is_direct) {
 					REQUIRE(reinterpret_cast<std::uintptr_t>(buffer.iov_base) % 512 == 0);
 					REQUIRE(buffer.iov_len % 512 == 0);
@@ -105,5 +129,8 @@ TEST_CASE("a plan covers the transfer once, and its direct parts are aligned buf
 			}
 		}
 		REQUIRE(next == offset + total);
+		REQUIRE(std::ranges::equal(all, expected, [](iovec const &a, iovec const &b) {
+			return a.iov_base == b.iov_base && a.iov_len == b.iov_len;
+		}));
 	}
 }
