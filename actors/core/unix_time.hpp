@@ -9,6 +9,6 @@ namespace ezio
 /// backwards: for people to read and files to keep, never to measure how long something takes.
 /// std::chrono::system_clock will not do: in the daemon it does not follow the clock
 /// (daemon/steady_system_clock.cpp). Any thread.
-std::uint64_t unix_ms_now();
+std::uint64_t unix_ms_now() noexcept;
 
 } // namespace ezio

@@ -98,7 +98,7 @@ class RollOut:
             self.await_answer(machine)
             machine.connect(self.context)
         self.source.add(self.scene.torrent, self.scene.source, "--seed")
-        self.source.wait_for(lambda row: row["state"] == "seeding", "the source is there")
+        self.source.wait_for_state("seeding")
         for machine in self.nodes:
             fate = self.fate(machine)
             if fate and fate.kind == "corrupt":

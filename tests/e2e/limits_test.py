@@ -15,6 +15,8 @@ class Scene(Lab):
         self.torrents = [self.torrent(image, None, "--fs", "raw") for image in self.images]
         self.copies = [self.image(f"copy{number}", size * MIB) for number, size in enumerate(sizes_mib)]
         self.hashes = [self.source.add(*pair, "--seed") for pair in zip(self.torrents, self.images)]
+        for info_hash in self.hashes:
+            self.source.wait_for_state("seeding", info_hash=info_hash)
 
     def add(self, number, *options):
         self.target.add(self.torrents[number], self.copies[number], "--peer", self.source.peer, *options)

@@ -26,7 +26,8 @@ class Swarm:
                          for name, source in self.sources.items()}
         self.seeder = laboratory.daemon("seeder")
         for name, torrent in self.torrents.items():
-            self.seeder.add(torrent, self.sources[name], "--seed")
+            added = self.seeder.add(torrent, self.sources[name], "--seed")
+            self.seeder.wait_for_state("seeding", info_hash=added)
         self.target = laboratory.daemon("target")
         self.fast_device = laboratory.loop_of("fast-target", FAST)
 

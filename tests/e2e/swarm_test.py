@@ -83,6 +83,7 @@ class Discovery(unittest.TestCase):
         source, torrent = self.make()
         seeder = self.lab.daemon("seeder")
         seeder.add(torrent, source, "--seed")
+        seeder.wait_for_state("seeding")
         # With ticks a minute apart nothing but the addition itself can have made the connection.
         target = self.lab.daemon("target", {"libtorrent": {"tick_interval": 60000}})
         image = self.lab.image("image", SIZE)

@@ -102,6 +102,7 @@ class Swarm:
                 settings.setdefault(table, {}).update(keys)
             self.seeder = self.lab.daemon("seeder", settings)
             self.seeder.add(self.torrent, self.source, "--seed")
+            self.seeder.wait_for_state("seeding")
         except BaseException:
             self.lab.close()
             raise

@@ -22,7 +22,7 @@ class HostilePeer(threading.Thread):
         super().__init__(daemon=True)
         self.port, self.info_hash, self.pieces, self.kind, self.random = port, bytes.fromhex(info_hash), pieces, kind, random
         self.blocks_sent = 0
-        self.has_connected = False
+        self.has_been_heard = False
         self.connection = socket.socket()
         self.connection.settimeout(20)
         self.start()
@@ -37,7 +37,7 @@ class HostilePeer(threading.Thread):
         with self.connection, contextlib.suppress(OSError, EOFError):
             self.connection.bind((f"127.0.{self.random.randrange(1, 250)}.{self.random.randrange(2, 250)}", 0))
             self.connection.connect(("127.0.0.1", self.port))
-            self.has_connected = True
+            self.has_been_heard = True
             KINDS[self.kind](self)
             while self.connection.recv(65536):
                 pass
@@ -46,8 +46,11 @@ class HostilePeer(threading.Thread):
         self.connection.sendall(data)
 
     def greet(self):
+        # Who is sent away before its greeting is answered has done nothing.
+        self.has_been_heard = False
         self.say(PROTOCOL + EXTENDED + self.info_hash + b"-XX0001-" + self.random.randbytes(12))
         self.take(68)
+        self.has_been_heard = True
 
     def take(self, length):
         data = b""

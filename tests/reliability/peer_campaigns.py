@@ -26,6 +26,7 @@ def play_peers(ctx, rng, swarm, laboratory):
     image = laboratory.image("image", SIZE)
     daemon = laboratory.daemon("target")
     info_hash = daemon.add(swarm.torrent, image, "--peer", swarm.seeder.peer)
+    daemon.wait_for(lambda row: row["state"] != "checking", "peers are heard")
     peers = []
     try:
         for number in range(20):
@@ -39,7 +40,7 @@ def play_peers(ctx, rng, swarm, laboratory):
     finally:
         for peer in peers:
             peer.end()
-    ctx.done += sum(peer.has_connected for peer in peers)
+    ctx.done += sum(peer.has_been_heard for peer in peers)
     ctx.seen["corrupt blocks sent"] += sum(peer.blocks_sent for peer in peers)
     row = daemon.torrent()
     ctx.seen["pieces refused by their hash"] += row["hash_failures"]
