@@ -1,5 +1,6 @@
+#include "actors/core/unix_time.hpp"
+
 #include <chrono>
-#include <ctime>
 
 // libtorrent's timers and time-outs count by std::chrono::high_resolution_clock, which libstdc++ makes the
 // system's clock. Set back by eight hours, as happens to a machine whose hardware clock holds local time once
@@ -18,18 +19,10 @@ inline namespace _V2
 
 system_clock::time_point system_clock::now() noexcept
 {
-	struct moment {
-		nanoseconds since_epoch;
-		steady_clock::time_point steady;
-	};
-	static auto const first = [] {
-		timespec now{};
-		// Fails for no clock that exists, and any other beginning would do.
-		if (::clock_gettime(CLOCK_REALTIME, &now) != 0)
-			now = {};
-		return moment{seconds(now.tv_sec) + nanoseconds(now.tv_nsec), steady_clock::now()};
-	}();
-	return time_point(duration_cast<duration>(first.since_epoch + (steady_clock::now() - first.steady)));
+	// What the clock showed when the monotonic one began.
+	static auto const begin = milliseconds(static_cast<milliseconds::rep>(ezio::unix_ms_now())) -
+		steady_clock::now().time_since_epoch();
+	return time_point(duration_cast<duration>(begin + steady_clock::now().time_since_epoch()));
 }
 
 } // namespace _V2

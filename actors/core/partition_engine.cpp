@@ -428,8 +428,7 @@ void partition_engine::impl::load_together()
 	std::vector<read_buffer> buffers;
 	fresh.clear();
 	for (auto const &wanted : misses.merge()) {
-		auto const room = most - std::min<std::size_t>(most, fresh.size());
-		auto const own = reader.take_blocks(fresh, std::min<std::size_t>(wanted.count, room));
+		auto const own = reader.take_blocks(fresh, std::min<std::size_t>(wanted.count, most - fresh.size()));
 		piece_reader::stretch run{wanted.job, wanted.first, static_cast<std::uint32_t>(own.size()), {}};
 		if (run.count == 0)
 			break;

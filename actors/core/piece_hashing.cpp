@@ -88,13 +88,9 @@ bool piece_hashing::hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_
 			}
 			auto const wanted = m_reader.missing_run(*job, index, task_end);
 			m_fresh.clear();
-			while (m_fresh.size() < wanted) {
-				auto block = m_reader.take_block();
-				if (!block) {
-					m_fresh.clear();
-					return false;
-				}
-				m_fresh.push_back(std::move(block));
+			if (m_reader.take_blocks(m_fresh, wanted).size() < wanted) {
+				m_fresh.clear();
+				return false;
 			}
 			if (auto const filled = m_reader.fill(*job, index, m_fresh); !filled) {
 				m_fresh.clear();

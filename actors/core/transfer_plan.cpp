@@ -28,6 +28,15 @@ void append(std::vector<transfer_part> &parts, std::uint64_t begin, std::uint64_
 		parts.push_back({{begin, end - begin}, is_direct});
 }
 
+/// To the last buffer, if it follows that in memory.
+void append(std::vector<iovec> &buffers, char *data, std::size_t length_bytes)
+{
+	if (!buffers.empty() && static_cast<char *>(buffers.back().iov_base) + buffers.back().iov_len == data)
+		buffers.back().iov_len += length_bytes;
+	else
+		buffers.push_back({data, length_bytes});
+}
+
 bool is_aligned(iovec const &buffer, std::uint64_t begin, direct_alignment const &alignment)
 {
 	// The device offset must be a multiple of the memory alignment too: then the buffer stays aligned
@@ -84,14 +93,9 @@ void clip_buffers(std::span<iovec const> buffers, std::uint64_t offset_bytes, by
 		auto const end = begin + buffer.iov_len;
 		auto const from = std::max(begin, device.offset_bytes);
 		auto const to = std::min(end, device.end_bytes());
+		if (from < to)
+			append(clipped, static_cast<char *>(buffer.iov_base) + (from - begin), to - from);
 		begin = end;
-		if (from >= to)
-			continue;
-		auto *const data = static_cast<char *>(buffer.iov_base) + (from - (end - buffer.iov_len));
-		if (!clipped.empty() && static_cast<char *>(clipped.back().iov_base) + clipped.back().iov_len == data)
-			clipped.back().iov_len += to - from;
-		else
-			clipped.push_back({data, to - from});
 	}
 }
 
