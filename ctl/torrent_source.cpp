@@ -10,15 +10,6 @@ namespace ezio::ctl
 namespace
 {
 
-error failed(char const *operation, std::string const &path, int os_errno)
-{
-	auto e = make_error(os_errno == ENOENT || os_errno == ENOTDIR ? errc::not_found : errc::io_error, {});
-	e.operation = operation;
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
-}
-
 error unusable(std::string const &path, std::string why)
 {
 	auto e = make_error(errc::invalid_torrent, std::move(why));
@@ -30,7 +21,7 @@ result<std::string> read_all(int fd, std::string const &path, std::size_t bytes_
 {
 	struct stat status = {};
 	if (::fstat(fd, &status) != 0)
-		return failed("fstat", path, errno);
+		return make_path_error("fstat", path, errno);
 	if (!S_ISREG(status.st_mode))
 		return unusable(path, "not a regular file");
 	std::string content(bytes_max + 1, '\0');
@@ -40,7 +31,7 @@ result<std::string> read_all(int fd, std::string const &path, std::size_t bytes_
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count < 0)
-			return failed("read", path, errno);
+			return make_path_error("read", path, errno);
 		if (count == 0)
 			break;
 		filled += static_cast<std::size_t>(count);
@@ -60,7 +51,7 @@ result<std::string> read_torrent_file(std::string const &path, std::size_t bytes
 	// O_NONBLOCK: a pipe of that name must not hang the open.
 	auto const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return failed("open", path, errno);
+		return make_path_error("open", path, errno);
 	auto content = read_all(fd, path, bytes_max);
 	::close(fd);
 	return content;

@@ -11,12 +11,8 @@ namespace ezio
 result<std::shared_ptr<control_outbox>> control_outbox::create()
 {
 	unique_fd fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	if (!fd) {
-		auto e = make_error(errc::io_error, "control socket");
-		e.operation = "eventfd";
-		e.os_errno = errno;
-		return e;
-	}
+	if (!fd)
+		return make_system_error("eventfd", {}, errno, "control socket");
 	return std::make_shared<control_outbox>(std::move(fd));
 }
 

@@ -22,11 +22,7 @@ namespace
 
 error path_error(char const *operation, std::string const &path, int os_errno)
 {
-	auto e = make_error(errc::io_error, "control socket");
-	e.operation = operation;
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
+	return make_system_error(operation, path, os_errno, "control socket");
 }
 
 bool is_loopback(std::string host)

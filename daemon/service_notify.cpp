@@ -20,11 +20,7 @@ namespace
 
 error notify_error(char const *operation, std::string const &path, int os_errno)
 {
-	auto e = make_error(errc::io_error, "telling the service manager");
-	e.operation = operation;
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
+	return make_system_error(operation, path, os_errno, "telling the service manager");
 }
 
 } // namespace

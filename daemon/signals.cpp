@@ -15,12 +15,9 @@ namespace ezio
 namespace
 {
 
-error system_error(char const *operation, int os_errno)
+error signal_error(char const *operation, int os_errno)
 {
-	auto e = make_error(errc::io_error, "signals");
-	e.operation = operation;
-	e.os_errno = os_errno;
-	return e;
+	return make_system_error(operation, {}, os_errno, "signals");
 }
 
 } // namespace
@@ -38,20 +35,20 @@ result<signals> signals::take()
 		sigaddset(&set, number);
 	auto const blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);
 	if (blocked != 0)
-		return system_error("pthread_sigmask", blocked);
+		return signal_error("pthread_sigmask", blocked);
 	struct sigaction ignore = {};
 	ignore.sa_handler = SIG_IGN;
 	// Beyond the file size limit of the process a write shall say EFBIG, for one torrent, rather than kill.
 	for (auto const number : {SIGPIPE, SIGXFSZ}) {
 		if (sigaction(number, &ignore, nullptr) != 0)
-			return system_error("sigaction", errno);
+			return signal_error("sigaction", errno);
 	}
 	unique_fd signal_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (!signal_fd)
-		return system_error("signalfd", errno);
+		return signal_error("signalfd", errno);
 	unique_fd event_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (!event_fd)
-		return system_error("eventfd", errno);
+		return signal_error("eventfd", errno);
 	return signals(std::move(signal_fd), std::move(event_fd));
 }
 
@@ -62,19 +59,19 @@ result<wake_reason> signals::wait()
 		if (poll(fds.data(), fds.size(), -1) < 0) {
 			if (errno == EINTR)
 				continue;
-			return system_error("poll", errno);
+			return signal_error("poll", errno);
 		}
 		signalfd_siginfo info = {};
 		auto const got = read(m_signal_fd.number(), &info, sizeof info);
 		if (got == static_cast<ssize_t>(sizeof info))
 			return info.ssi_signo == SIGHUP ? wake_reason::reload : wake_reason::stop;
 		if (got < 0 && errno != EAGAIN && errno != EINTR)
-			return system_error("read", errno);
+			return signal_error("read", errno);
 		std::uint64_t count = 0;
 		if (read(m_event_fd.number(), &count, sizeof count) == static_cast<ssize_t>(sizeof count))
 			return wake_reason::notified;
 		if (errno != EAGAIN && errno != EINTR)
-			return system_error("read", errno);
+			return signal_error("read", errno);
 	}
 }
 

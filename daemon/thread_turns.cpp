@@ -27,10 +27,7 @@ static_assert(sizeof(scheduling) == 48);
 
 error failed(char const *operation, int os_errno)
 {
-	auto failure = make_error(errc::io_error, "the scheduler was not asked for short turns");
-	failure.operation = operation;
-	failure.os_errno = os_errno;
-	return failure;
+	return make_system_error(operation, {}, os_errno, "the scheduler was not asked for short turns");
 }
 
 } // namespace

@@ -34,12 +34,8 @@ void zmq_socket_closer::operator()(void *socket) const
 
 error zmq_error(char const *operation, std::string const &endpoint, int number)
 {
-	auto e = make_error(errc::io_error, zmq_strerror(number));
-	e.operation = operation;
-	e.device = endpoint;
-	if (number < ZMQ_HAUSNUMERO)
-		e.os_errno = number;
-	return e;
+	// ZeroMQ's own numbers mean nothing to the system.
+	return make_system_error(operation, endpoint, number < ZMQ_HAUSNUMERO ? number : 0, zmq_strerror(number));
 }
 
 result<owned_context> make_context()

@@ -52,12 +52,9 @@ using window_clamp = number_option<IPPROTO_TCP, TCP_WINDOW_CLAMP>;
 
 error failure_of(char const *operation, lt::error_code const &code, lt::peer_connection_handle const &peer)
 {
-	auto e = make_error(errc::io_error,
+	return make_system_error(operation, {}, code.value(),
 		"the receive buffer of " + peer.remote().address().to_string() +
 			" stays as large as the kernel likes");
-	e.operation = operation;
-	e.os_errno = code.value();
-	return e;
 }
 
 } // namespace

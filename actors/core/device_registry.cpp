@@ -20,15 +20,6 @@ namespace ezio
 namespace
 {
 
-error open_error(std::string operation, std::string const &path, int os_errno)
-{
-	auto e = make_error(errc::io_error, {});
-	e.operation = std::move(operation);
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
-}
-
 std::string path_of(unique_fd const &fd)
 {
 	return "/proc/self/fd/" + std::to_string(fd.number());
@@ -82,7 +73,7 @@ result<opened_node> node_of(unique_fd const &fd, std::string const &path)
 	struct stat status {
 	};
 	if (::fstat(fd.number(), &status) != 0)
-		return open_error("fstat", path, errno);
+		return make_system_error("fstat", path, errno);
 	if (S_ISBLK(status.st_mode))
 		return opened_node{status.st_rdev, 0};
 	return opened_node{status.st_dev, status.st_ino};
@@ -193,7 +184,7 @@ result<unique_fd> posix_device_registry::create_file(std::string const &path) co
 	struct stat status {
 	};
 	if (::stat(parent.c_str(), &status) != 0)
-		return open_error("stat", parent.string(), errno);
+		return make_system_error("stat", parent.string(), errno);
 	auto const mounts = m_topology.mounts();
 	if (!mounts)
 		return mounts.failure();
@@ -209,7 +200,7 @@ result<unique_fd> posix_device_registry::create_file(std::string const &path) co
 	if (!fd && errno == EROFS)
 		return refuse_target("read-only", path, "the file system is mounted read-only");
 	if (!fd)
-		return open_error("open", path, errno);
+		return make_system_error("open", path, errno);
 	return fd;
 }
 
@@ -220,7 +211,7 @@ result<unique_fd> posix_device_registry::open_to_look(
 	unique_fd const found(::open(request.path.c_str(), O_PATH | O_CLOEXEC));
 	if (!found) {
 		if (errno != ENOENT && errno != ENOTDIR)
-			return open_error("open", request.path, errno);
+			return make_system_error("open", request.path, errno);
 		if (request.access == device_access::read_only)
 			return refuse_target("missing", request.path, "it does not exist");
 		if (!request.allowed_checks.contains("missing") && !request.allowed_checks.contains("too-small"))
@@ -235,12 +226,12 @@ result<unique_fd> posix_device_registry::open_to_look(
 	struct stat status {
 	};
 	if (::fstat(found.number(), &status) != 0)
-		return open_error("fstat", request.path, errno);
+		return make_system_error("fstat", request.path, errno);
 	if (!S_ISBLK(status.st_mode) && !S_ISREG(status.st_mode))
 		return refuse_target("not-a-target", request.path, "neither a block device nor a regular file");
 	auto fd = open_again(found, O_RDONLY | O_NONBLOCK);
 	if (!fd)
-		return open_error("open", request.path, errno);
+		return make_system_error("open", request.path, errno);
 	return fd;
 }
 
@@ -356,13 +347,13 @@ result<unique_fd> posix_device_registry::open_block_device(
 	if (fd)
 		return fd;
 	if (errno != EBUSY)
-		return open_error("open", request.path, errno);
+		return make_system_error("open", request.path, errno);
 	if (!is_busy_by_choice && !request.allowed_checks.contains("excl-busy"))
 		return refuse_target("excl-busy", request.path, "another program has the device open exclusively",
 			"stop it, or --allow excl-busy");
 	fd = open_again(looked, O_RDWR);
 	if (!fd)
-		return open_error("open", request.path, errno);
+		return make_system_error("open", request.path, errno);
 	return fd;
 }
 
@@ -388,7 +379,7 @@ result<std::shared_ptr<file_lock>> posix_device_registry::lock_file(
 	if (!fd && errno == EROFS)
 		return refuse_target("read-only", request.path, "the file system is mounted read-only");
 	if (!fd)
-		return open_error("open", request.path, errno);
+		return make_system_error("open", request.path, errno);
 	auto taken = file_lock::take(std::move(fd), request.path, request.access);
 	if (!taken && is_allowed)
 		return std::shared_ptr<file_lock>();
@@ -422,7 +413,7 @@ result<std::shared_ptr<posix_device_claim>> posix_device_registry::open_claim(
 		if (is_write) {
 			auto writable = open_again(fd, O_RDWR);
 			if (!writable)
-				return open_error("open", request.path, errno);
+				return make_system_error("open", request.path, errno);
 			fd = std::move(writable);
 		}
 	}

@@ -1,6 +1,7 @@
 #include "actors/core/error.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -75,6 +76,26 @@ error make_io_error(std::string operation, std::string device, std::uint64_t off
 	e.offset_bytes = offset_bytes;
 	e.length_bytes = length_bytes;
 	e.os_errno = os_errno;
+	return e;
+}
+
+error make_system_error(
+	std::string_view operation, std::string_view device, int os_errno, std::string_view message)
+{
+	error e;
+	e.code = errc::io_error;
+	e.message = message;
+	e.operation = operation;
+	e.device = device;
+	e.os_errno = os_errno;
+	return e;
+}
+
+error make_path_error(std::string_view operation, std::string_view path, int os_errno)
+{
+	auto e = make_system_error(operation, path, os_errno);
+	if (os_errno == ENOENT || os_errno == ENOTDIR)
+		e.code = errc::not_found;
 	return e;
 }
 

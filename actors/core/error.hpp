@@ -59,6 +59,14 @@ error make_error(errc code, std::string message);
 error make_io_error(std::string operation, std::string device, std::uint64_t offset_bytes,
 	std::uint64_t length_bytes, int os_errno);
 
+/// A failed system call that is about no range of bytes: code io_error. @p device may be empty. Views, so
+/// that nothing is allocated before the caller's errno is read.
+error make_system_error(
+	std::string_view operation, std::string_view device, int os_errno, std::string_view message = {});
+
+/// The same on a file that somebody named: code not_found where there is none of that name (ENOENT, ENOTDIR).
+error make_path_error(std::string_view operation, std::string_view path, int os_errno);
+
 /// "ENOSPC", or "errno 4711" for an unknown number.
 std::string errno_name(int os_errno);
 

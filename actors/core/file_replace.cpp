@@ -15,16 +15,6 @@ namespace ezio
 namespace
 {
 
-error failed(char const *operation, std::string const &path)
-{
-	error e;
-	e.code = errc::io_error;
-	e.operation = operation;
-	e.device = path;
-	e.os_errno = errno;
-	return e;
-}
-
 /// An open file that is closed, and removed unless kept, on every path.
 class temporary_file
 {
@@ -45,7 +35,7 @@ public:
 			if (put < 0 && errno == EINTR)
 				continue;
 			if (put <= 0)
-				return failed("write", m_path);
+				return make_system_error("write", m_path, errno);
 			text.remove_prefix(static_cast<std::size_t>(put));
 		}
 		return {};
@@ -56,31 +46,31 @@ public:
 		// The owner first: changing it clears bits of the mode.
 		struct stat own = {};
 		if (::fstat(m_fd.number(), &own) != 0)
-			return failed("fstat", m_path);
+			return make_system_error("fstat", m_path, errno);
 		auto const is_owner_other = own.st_uid != old.st_uid || own.st_gid != old.st_gid;
 		if (is_owner_other && ::fchown(m_fd.number(), old.st_uid, old.st_gid) != 0)
-			return failed("fchown", m_path);
+			return make_system_error("fchown", m_path, errno);
 		return set_mode(old.st_mode & 07777U);
 	}
 
 	result<void> set_mode(mode_t mode) const
 	{
 		if (::fchmod(m_fd.number(), mode) != 0)
-			return failed("fchmod", m_path);
+			return make_system_error("fchmod", m_path, errno);
 		return {};
 	}
 
 	result<void> sync() const
 	{
 		if (::fsync(m_fd.number()) != 0)
-			return failed("fsync", m_path);
+			return make_system_error("fsync", m_path, errno);
 		return {};
 	}
 
 	result<void> rename_to(std::string const &path)
 	{
 		if (::rename(m_path.c_str(), path.c_str()) != 0)
-			return failed("rename", path);
+			return make_system_error("rename", path, errno);
 		m_is_kept = true;
 		return {};
 	}
@@ -98,7 +88,7 @@ result<std::string> final_path(std::string const &path)
 		return std::string(resolved.get());
 	if (errno == ENOENT)
 		return path;
-	return failed("realpath", path);
+	return make_system_error("realpath", path, errno);
 }
 
 std::string directory_of(std::string const &path)
@@ -113,9 +103,9 @@ result<void> sync_directory(std::string const &directory)
 {
 	unique_fd const fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (!fd)
-		return failed("open", directory);
+		return make_system_error("open", directory, errno);
 	if (::fsync(fd.number()) != 0)
-		return failed("fsync", directory);
+		return make_system_error("fsync", directory, errno);
 	return {};
 }
 
@@ -124,7 +114,7 @@ result<void> sync_directory(std::string const &directory)
 result<void> remove_file(std::string const &path)
 {
 	if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-		return failed("unlink", path);
+		return make_system_error("unlink", path, errno);
 	return sync_directory(directory_of(path));
 }
 
@@ -137,16 +127,16 @@ result<void> replace_file(std::string const &path, std::string_view text)
 	struct stat old = {};
 	auto const is_new = ::stat(target->c_str(), &old) != 0;
 	if (is_new && errno != ENOENT)
-		return failed("stat", *target);
+		return make_system_error("stat", *target, errno);
 	if (!is_new && !S_ISREG(old.st_mode)) {
 		errno = EINVAL;
-		return failed("replace", *target);
+		return make_system_error("replace", *target, errno);
 	}
 
 	auto name = *target + ".XXXXXX";
 	auto const fd = ::mkostemp(name.data(), O_CLOEXEC);
 	if (fd < 0)
-		return failed("mkostemp", name);
+		return make_system_error("mkostemp", name, errno);
 	temporary_file file(fd, name);
 	if (auto const done = file.write(text); !done)
 		return done;

@@ -90,12 +90,8 @@ private:
 result<std::unique_ptr<io_ring>> make_io_ring()
 {
 	auto ring = std::make_unique<kernel_ring>();
-	if (auto const outcome = ring->open(); outcome != 0) {
-		auto e = make_error(errc::io_error, {});
-		e.operation = "io_uring_setup";
-		e.os_errno = -outcome;
-		return e;
-	}
+	if (auto const outcome = ring->open(); outcome != 0)
+		return make_system_error("io_uring_setup", {}, -outcome);
 	return std::unique_ptr<io_ring>(std::move(ring));
 }
 

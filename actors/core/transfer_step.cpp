@@ -102,10 +102,7 @@ private:
 		}
 		if (!m_has_failed)
 			perform_blocking(m_steps.subspan(m_next));
-		auto e = make_error(errc::io_error, {});
-		e.operation = "io_uring_enter";
-		e.os_errno = os_errno;
-		return e;
+		return make_system_error("io_uring_enter", {}, os_errno);
 	}
 
 	io_ring &m_ring;

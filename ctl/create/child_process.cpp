@@ -24,15 +24,6 @@ namespace
 constexpr std::size_t output_bytes_max = 64 * 1024;
 constexpr int interrupt_check_ms = 100;
 
-error system_error(std::string operation, std::string const &program, int os_errno)
-{
-	auto e = make_error(errc::io_error, {});
-	e.operation = std::move(operation);
-	e.device = program;
-	e.os_errno = os_errno;
-	return e;
-}
-
 /// Owns what posix_spawn needs; starts the child with both outputs on @p output.
 int spawn(pid_t &child, std::vector<std::string> const &arguments, int output)
 {
@@ -70,7 +61,7 @@ result<int> reap(pid_t child, std::string const &program)
 	int status = 0;
 	while (::waitpid(child, &status, 0) < 0) {
 		if (errno != EINTR)
-			return system_error("waitpid", program, errno);
+			return make_system_error("waitpid", program, errno);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -103,12 +94,12 @@ result<child_outcome> run_child(
 	auto const &program = arguments.front();
 	std::array<int, 2> ends{};
 	if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-		return system_error("pipe", program, errno);
+		return make_system_error("pipe", program, errno);
 	unique_fd const read_end(ends[0]);
 	unique_fd write_end(ends[1]);
 	pid_t child = -1;
 	if (auto const failed = spawn(child, arguments, write_end.number()); failed != 0)
-		return system_error("start", program, failed);
+		return make_system_error("start", program, failed);
 	write_end = unique_fd();
 
 	child_outcome out;
@@ -143,7 +134,7 @@ result<child_outcome> run_child(
 	if (!status)
 		return status.failure();
 	if (read_errno != 0)
-		return system_error("read output of", program, read_errno);
+		return make_system_error("read output of", program, read_errno);
 	if (interrupted)
 		return make_error(errc::interrupted, "interrupted while " + program + " was running");
 	out.exit_status = *status;

@@ -187,14 +187,8 @@ result<create_report> create(
 		return output.failure();
 	std::error_code failed;
 	auto const source = std::filesystem::canonical(options.source, failed).string();
-	if (failed) {
-		auto e =
-			make_error(failed == std::errc::no_such_file_or_directory ? errc::not_found : errc::io_error, {});
-		e.operation = "open";
-		e.device = options.source;
-		e.os_errno = failed.value();
-		return e;
-	}
+	if (failed)
+		return make_path_error("open", options.source, failed.value());
 	if (std::filesystem::equivalent(source, options.output, failed))
 		return bad_option("the output is the source itself");
 	auto plan = plan_of(options, options.source);

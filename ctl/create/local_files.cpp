@@ -18,15 +18,6 @@ namespace
 
 constexpr mode_t torrent_mode = 0644;
 
-error file_error(std::string operation, std::string const &path, int os_errno)
-{
-	auto e = make_error(os_errno == ENOENT ? errc::not_found : errc::io_error, {});
-	e.operation = std::move(operation);
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
-}
-
 std::string directory_of(std::string const &path)
 {
 	auto const directory = std::filesystem::path(path).parent_path().string();
@@ -56,11 +47,11 @@ result<void> write_and_rename(
 	auto const mask = ::umask(0);
 	::umask(mask);
 	if (::fchmod(fd, torrent_mode & ~mask) != 0)
-		return file_error("fchmod", path, errno);
+		return make_path_error("fchmod", path, errno);
 	if (::fsync(fd) != 0)
-		return file_error("fsync", path, errno);
+		return make_path_error("fsync", path, errno);
 	if (::rename(temporary.c_str(), path.c_str()) != 0)
-		return file_error("rename", path, errno);
+		return make_path_error("rename", path, errno);
 	return {};
 }
 
@@ -70,7 +61,7 @@ result<std::string> read_beginning(std::string const &path, std::size_t bytes_ma
 {
 	unique_fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 	if (!fd)
-		return file_error("open", path, errno);
+		return make_path_error("open", path, errno);
 	std::string content;
 	constexpr std::size_t chunk_max = 1024 * 1024;
 	for (;;) {
@@ -104,11 +95,11 @@ result<void> check_output(std::string const &path)
 		if (!S_ISREG(status.st_mode))
 			return make_error(errc::invalid_argument, path + " exists and is not a regular file");
 	} else if (errno != ENOENT) {
-		return file_error("stat", path, errno);
+		return make_path_error("stat", path, errno);
 	}
 	auto const directory = directory_of(path);
 	if (::access(directory.c_str(), W_OK | X_OK) != 0)
-		return file_error("write to", directory, errno);
+		return make_path_error("write to", directory, errno);
 	return {};
 }
 
@@ -118,7 +109,7 @@ result<void> write_atomically(std::string const &path, std::string const &conten
 	{
 		unique_fd const fd(::mkostemp(temporary.data(), O_CLOEXEC));
 		if (!fd)
-			return file_error("create", temporary, errno);
+			return make_path_error("create", temporary, errno);
 		if (auto const done = write_and_rename(fd.number(), temporary, path, content); !done) {
 			// The first failure is the one to tell; a leftover is named by it too.
 			(void)::unlink(temporary.c_str());
@@ -127,7 +118,7 @@ result<void> write_atomically(std::string const &path, std::string const &conten
 	}
 	unique_fd const directory(::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (!directory || (::fsync(directory.number()) != 0 && errno != EINVAL))
-		return file_error("fsync directory of", path, errno);
+		return make_path_error("fsync directory of", path, errno);
 	return {};
 }
 
@@ -136,7 +127,7 @@ result<temporary_directory> temporary_directory::make()
 	auto const *base = std::getenv("TMPDIR");
 	std::string path = std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/ezioctl-XXXXXX";
 	if (::mkdtemp(path.data()) == nullptr)
-		return file_error("mkdtemp", path, errno);
+		return make_path_error("mkdtemp", path, errno);
 	return temporary_directory(std::move(path));
 }
 

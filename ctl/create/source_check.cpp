@@ -29,15 +29,6 @@ std::string device_name(dev_t device)
 	return std::to_string(major(device)) + ":" + std::to_string(minor(device));
 }
 
-error stat_error(std::string operation, std::string const &path, int os_errno)
-{
-	auto e = make_error(os_errno == ENOENT ? errc::not_found : errc::io_error, {});
-	e.operation = std::move(operation);
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
-}
-
 /// One line of a file of /sys; empty if there is none.
 std::string first_line(fs::path const &path)
 {
@@ -107,7 +98,7 @@ result<source_use> find_source_use(std::string const &path)
 {
 	struct stat status = {};
 	if (::stat(path.c_str(), &status) != 0)
-		return stat_error("stat", path, errno);
+		return make_path_error("stat", path, errno);
 	auto const devices = devices_of(status);
 	source_use out;
 	std::ifstream mounts("/proc/self/mountinfo");
@@ -142,11 +133,11 @@ result<std::string> write_mark(std::string const &path)
 	unique_fd const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 	struct stat status = {};
 	if (!fd)
-		return stat_error("open", path, errno);
+		return make_path_error("open", path, errno);
 	if (::fsync(fd.number()) != 0 && errno != EINVAL && errno != EROFS)
-		return stat_error("fsync", path, errno);
+		return make_path_error("fsync", path, errno);
 	if (::fstat(fd.number(), &status) != 0)
-		return stat_error("stat", path, errno);
+		return make_path_error("stat", path, errno);
 	if (!S_ISBLK(status.st_mode)) {
 		auto const time = [](timespec const &t) {
 			return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);

@@ -14,15 +14,6 @@ namespace ezio::wire
 namespace
 {
 
-error file_error(char const *operation, std::string const &path, int os_errno)
-{
-	auto e = make_error(os_errno == ENOENT ? errc::not_found : errc::io_error, {});
-	e.operation = operation;
-	e.device = path;
-	e.os_errno = os_errno;
-	return e;
-}
-
 /// An open file, closed on every path. Nothing is written through it, so close(2) has nothing to tell.
 class open_file
 {
@@ -89,10 +80,10 @@ result<std::string> read_guarded_file(
 {
 	open_file const file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
 	if (file.number() < 0)
-		return file_error("open", path, errno);
+		return make_path_error("open", path, errno);
 	struct stat status = {};
 	if (::fstat(file.number(), &status) != 0)
-		return file_error("fstat", path, errno);
+		return make_path_error("fstat", path, errno);
 	if (!S_ISREG(status.st_mode))
 		return refused(path, "it is no regular file");
 	if ((status.st_mode & forbidden_mode) != 0)
