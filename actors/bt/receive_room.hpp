@@ -30,16 +30,14 @@ public:
 	/// force at the next look() or join(). Any thread.
 	void set_pool(std::uint64_t bytes) { m_pool_bytes.store(bytes, std::memory_order_relaxed); }
 
-	/// A peer has said hello. Until then the kernel lets it send little.
-	void join(std::uint64_t connection, lt::peer_connection_handle peer);
-	/// It has gone; one that had not joined too.
-	void leave(std::uint64_t connection);
 	/// Looks at what set_pool() has set. True if all connections were given a new share.
 	bool look();
-	/// A number for a connection.
-	std::uint64_t next_connection() { return ++m_last; }
 
 private:
+	friend class receive_place;
+
+	std::uint64_t join(lt::peer_connection_handle peer);
+	void leave(std::uint64_t place);
 	void set(lt::peer_connection_handle const &peer);
 
 	std::function<void(error const &)> m_on_failure;
@@ -50,24 +48,41 @@ private:
 	bool m_has_failed = false;
 };
 
+/// A connection's place in the room, given back at the end of its life or before. Network thread.
+class receive_place
+{
+public:
+	explicit receive_place(std::shared_ptr<receive_room> room) : m_room(std::move(room)) {}
+	~receive_place() { leave(); }
+	receive_place(receive_place const &) = delete;
+	receive_place &operator=(receive_place const &) = delete;
+
+	/// @p peer, which has none yet, has said hello. Until then the kernel lets it send little.
+	void take(lt::peer_connection_handle peer);
+	/// Nothing if it was not taken, or given back before.
+	void leave();
+
+private:
+	std::shared_ptr<receive_room> m_room;
+	std::uint64_t m_number = 0; ///< 0: none
+};
+
 /// A connection that says no hello, to a web seed: joins once it is connected. Network thread.
 class receive_guest final : public lt::peer_plugin
 {
 public:
 	receive_guest(std::shared_ptr<receive_room> room, lt::peer_connection_handle peer)
-		: m_room(std::move(room)), m_peer(std::move(peer)), m_connection(m_room->next_connection())
+		: m_place(std::move(room)), m_peer(std::move(peer))
 	{
 	}
-	~receive_guest() override { m_room->leave(m_connection); }
 
 	lt::string_view type() const override { return "ezio"; }
 	void tick() override;
 	void on_disconnect(lt::error_code const &) override;
 
 private:
-	std::shared_ptr<receive_room> m_room;
+	receive_place m_place;
 	lt::peer_connection_handle m_peer;
-	std::uint64_t m_connection;
 	bool m_is_done = false; ///< joined, or gone
 };
 

@@ -28,9 +28,8 @@ constexpr unsigned fast_extension_bit = 0x04;
 
 swarm_peer::swarm_peer(
 	std::shared_ptr<swarm_torrent> swarm, lt::peer_connection_handle peer, std::uint64_t id)
-	: m_swarm(std::move(swarm)), m_peer(std::move(peer)), m_id(id),
-	  m_connection(m_swarm->role().room->next_connection()), m_had(m_swarm->role().pieces),
-	  m_shown(m_swarm->role().pieces)
+	: m_swarm(std::move(swarm)), m_peer(std::move(peer)), m_id(id), m_place(m_swarm->role().room),
+	  m_had(m_swarm->role().pieces), m_shown(m_swarm->role().pieces)
 {
 	if (auto *const spreader = m_swarm->spreader())
 		spreader->join(m_id, false);
@@ -40,7 +39,7 @@ void swarm_peer::leave()
 {
 	if (std::exchange(m_is_gone, true))
 		return;
-	m_swarm->role().room->leave(m_connection);
+	m_place.leave();
 	if (m_is_counted)
 		m_swarm->audience().went(m_had.bits());
 	m_swarm->leave(*this);
@@ -61,7 +60,7 @@ bool swarm_peer::on_handshake(lt::span<char const> reserved)
 	if (std::exchange(m_is_counted, true))
 		return true;
 	m_swarm->audience().came();
-	m_swarm->role().room->join(m_connection, m_peer);
+	m_place.take(m_peer);
 	return true;
 }
 

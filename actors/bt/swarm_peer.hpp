@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/bt/receive_room.hpp"
 #include "actors/core/piece_set.hpp"
 
 #include <libtorrent/extensions.hpp>
@@ -63,7 +64,7 @@ private:
 	std::shared_ptr<swarm_torrent> m_swarm;
 	lt::peer_connection_handle m_peer;
 	std::uint64_t m_id;
-	std::uint64_t m_connection; ///< in the session's receive_room
+	receive_place m_place;
 	piece_set m_had;
 	piece_set m_shown;                ///< by us, who direct it
 	std::uint8_t m_roster_number = 0; ///< the peer's, 0 if it does not speak it

@@ -258,13 +258,12 @@ std::uint32_t cache_shard::evict_for_warming(std::uint32_t count, storage_id sto
 /// what is side by side in memory is one buffer to the device.
 std::uint32_t cache_shard::evict_from(cached_piece &piece, std::uint32_t count)
 {
-	auto const is_clean = [](cached_piece::slot const &slot) { return slot.block && !slot.writer; };
 	auto const evicted = std::min(count, piece.clean_blocks);
 	auto end = piece.first_clean;
 	for (std::uint32_t found = 0; found < evicted; ++end)
-		found += is_clean(piece.slots[end]) ? 1 : 0;
+		found += piece.slots[end].is_clean() ? 1 : 0;
 	for (auto index = end; index-- > piece.first_clean;) {
-		if (!is_clean(piece.slots[index]))
+		if (!piece.slots[index].is_clean())
 			continue;
 		if (piece.slots[index].is_ahead)
 			++m_evicted_unused;
@@ -283,7 +282,7 @@ bool cache_shard::evict_unshared()
 			auto const size = static_cast<std::uint32_t>(piece->slots.size());
 			for (auto index = piece->first_clean; index < size; ++index) {
 				auto &slot = piece->slots[index];
-				if (!slot.block || slot.writer || slot.block.use_count() != 1)
+				if (!slot.is_clean() || slot.block.use_count() != 1)
 					continue;
 				if (slot.is_ahead)
 					++m_evicted_unused;

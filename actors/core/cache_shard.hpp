@@ -21,6 +21,9 @@ namespace ezio
 /// for the hints.
 struct cached_piece {
 	struct slot {
+		/// Cached, and on the device as well.
+		bool is_clean() const { return block && !writer; }
+
 		block_ref block; ///< empty: not cached
 		job_ptr writer;  ///< set while dirty: the job that owns the write
 		monotonic_time dirty_since{};
