@@ -31,6 +31,39 @@ std::optional<std::uint64_t> read_device_number(fs::path const &path)
 	return makedev(major_number, minor_number);
 }
 
+// Deeper than anyone stacks them, and a bound if sysfs is inconsistent.
+constexpr int depth_max = 16;
+
+bool is_rotating_below(std::uint64_t device_number, system_paths const &paths, int depth)
+{
+	if (depth > depth_max)
+		return false;
+	auto const location = block_topology(paths).locate_block_device(device_number);
+	if (!location)
+		return false;
+	auto const &storage = location->storage;
+	if (storage.inode != 0)
+		return is_rotating_below(storage.device_number, paths, depth + 1);
+	std::error_code ec;
+	auto const directory = fs::canonical(paths.sys + "/dev/block/" + number_text(storage.device_number), ec);
+	if (ec)
+		return false;
+	bool has_parts = false;
+	for (fs::directory_iterator part(directory / "slaves", ec), end; !ec && part != end; part.increment(ec)) {
+		has_parts = true;
+		auto const number = read_device_number(part->path() / "dev");
+		if (number && is_rotating_below(*number, paths, depth + 1))
+			return true;
+	}
+	if (has_parts)
+		return false;
+	auto const kind = disk_kind_of(directory.string());
+	if (kind != disk_kind::unknown)
+		return kind == disk_kind::rotational;
+	int flag = 0;
+	return std::ifstream(directory / "queue/rotational") >> flag && flag != 0;
+}
+
 } // namespace
 
 disk_identity disk_of_block_device(std::uint64_t device_number, system_paths const &paths)
@@ -75,6 +108,11 @@ disk_identity disk_of_file(std::uint64_t file_system_number, system_paths const 
 		}
 	}
 	return found;
+}
+
+bool is_rotating(std::uint64_t device_number, system_paths const &paths)
+{
+	return is_rotating_below(device_number, paths, 0);
 }
 
 } // namespace ezio

@@ -25,4 +25,10 @@ disk_identity disk_of_block_device(std::uint64_t device_number, system_paths con
 /// The disk that a file's file system (st_dev) is on.
 disk_identity disk_of_file(std::uint64_t file_system_number, system_paths const &paths = {});
 
+/// Does every seek cost milliseconds? Of a block device, or of a file system by its number (st_dev). Loop
+/// devices are followed to their file's disk, device mapper and md to their parts, of which one is enough.
+/// What a hypervisor says of a virtual disk's rotation means nothing here either. False where sysfs knows no
+/// disk.
+bool is_rotating(std::uint64_t device_number, system_paths const &paths = {});
+
 } // namespace ezio

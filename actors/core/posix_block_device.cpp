@@ -1,18 +1,18 @@
 #include "actors/core/posix_block_device.hpp"
 
+#include "actors/core/disk_identity.hpp"
+
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
 
 namespace ezio
@@ -21,17 +21,6 @@ namespace
 {
 
 static_assert(step_buffers_max <= IOV_MAX);
-
-error system_error(std::string operation, std::string const &path, int os_errno, std::string message = {})
-{
-	error e;
-	e.code = errc::io_error;
-	e.operation = std::move(operation);
-	e.device = path;
-	e.os_errno = os_errno;
-	e.message = std::move(message);
-	return e;
-}
 
 /// A ring's transfers are the same calls, only not waited for one by one.
 char const *call_name(transfer_direction way)
@@ -46,20 +35,6 @@ int open_retrying(std::string const &path, int flags)
 		fd = ::open(path.c_str(), flags | O_CLOEXEC);
 	} while (fd < 0 && errno == EINTR);
 	return fd;
-}
-
-bool read_is_rotational(dev_t device)
-{
-	auto const base = "/sys/dev/block/" + std::to_string(major(device)) + ':' + std::to_string(minor(device));
-	// A partition has no queue of its own: its parent directory is the disk. Without either (tmpfs, a network
-	// file system) nothing rotates.
-	for (auto const *queue : {"/queue/rotational", "/../queue/rotational"}) {
-		std::ifstream file(base + queue);
-		int value = 0;
-		if (file >> value)
-			return value != 0;
-	}
-	return false;
 }
 
 std::uint32_t page_cache_page_bytes()
@@ -103,15 +78,15 @@ result<device_facts> read_device_facts(int fd, std::string const &path)
 	struct stat status {
 	};
 	if (::fstat(fd, &status) != 0)
-		return system_error("fstat", path, errno);
+		return make_system_error("fstat", path, errno);
 	device_facts facts;
 	if (S_ISREG(status.st_mode)) {
 		struct statvfs file_system {
 		};
 		if (::fstatvfs(fd, &file_system) != 0)
-			return system_error("fstatvfs", path, errno);
+			return make_system_error("fstatvfs", path, errno);
 		facts.geometry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-		facts.geometry.is_rotational = read_is_rotational(status.st_dev);
+		facts.geometry.is_rotational = is_rotating(status.st_dev);
 		facts.is_read_only = (file_system.f_flag & ST_RDONLY) != 0;
 		facts.device_number = status.st_dev;
 		facts.inode = status.st_ino;
@@ -126,15 +101,15 @@ result<device_facts> read_device_facts(int fd, std::string const &path)
 	int sector = 0;
 	int is_read_only = 0;
 	if (::ioctl(fd, BLKGETSIZE64, &size) != 0)
-		return system_error("BLKGETSIZE64", path, errno);
+		return make_system_error("BLKGETSIZE64", path, errno);
 	if (::ioctl(fd, BLKSSZGET, &sector) != 0)
-		return system_error("BLKSSZGET", path, errno);
+		return make_system_error("BLKSSZGET", path, errno);
 	if (::ioctl(fd, BLKROGET, &is_read_only) != 0)
-		return system_error("BLKROGET", path, errno);
+		return make_system_error("BLKROGET", path, errno);
 	facts.geometry.size_bytes = size;
 	facts.geometry.logical_sector_bytes = static_cast<std::uint32_t>(sector);
 	facts.geometry.is_block_device = true;
-	facts.geometry.is_rotational = read_is_rotational(status.st_rdev);
+	facts.geometry.is_rotational = is_rotating(status.st_rdev);
 	facts.is_read_only = is_read_only != 0;
 	facts.device_number = status.st_rdev;
 	return facts;
@@ -152,7 +127,7 @@ result<std::unique_ptr<posix_block_device>> posix_block_device::open(std::string
 	auto const flags = access == device_access::read_write ? O_RDWR : O_RDONLY;
 	unique_fd fd(open_retrying(path, flags));
 	if (!fd)
-		return system_error("open", name, errno);
+		return make_system_error("open", name, errno);
 	auto const facts = read_device_facts(fd.number(), name);
 	if (!facts)
 		return facts.failure();
@@ -391,7 +366,7 @@ result<void> posix_block_device::flush()
 			status = ::fdatasync(through->fd.number());
 		} while (status != 0 && errno == EINTR);
 		if (status != 0) {
-			m_flush_failure = system_error("fdatasync", m_name, errno);
+			m_flush_failure = make_system_error("fdatasync", m_name, errno);
 			// The page cache goes on showing what it could not write: a hash of that would prove nothing.
 			if (auto const kept = ::posix_fadvise(m_buffered.fd.number(), 0, 0, POSIX_FADV_DONTNEED);
 				kept != 0)

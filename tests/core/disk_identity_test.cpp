@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <filesystem>
@@ -29,6 +30,8 @@ struct made_up_machine {
 		write("sys/devices/sda/size", "1000");
 		write("sys/devices/sda/queue/rotational", "1");
 		write("sys/devices/sda/sda2/partition", "2");
+		write("sys/devices/sda/sda2/size", "900");
+		write("sys/devices/sda/sda2/start", "10");
 		fs::create_directories(directory.file("sys/devices/sda/device"));
 		add("loop3", "7:3", "");
 		write("sys/devices/loop3/loop/backing_file", "/image/on/sda2");
@@ -101,4 +104,75 @@ TEST_CASE_METHOD(made_up_machine, "a device that sysfs does not know stands for 
 	CHECK(disk.device_number == makedev(9, 9));
 	CHECK(disk.name == "9:9");
 	CHECK(disk.kind == disk_kind::unknown);
+}
+
+TEST_CASE_METHOD(made_up_machine, "a file or partition on a rotating disk rotates")
+{
+	CHECK(is_rotating(makedev(8, 0), paths));
+	CHECK(is_rotating(makedev(8, 2), paths));
+	CHECK_FALSE(is_rotating(makedev(0, 41), paths));
+	CHECK_FALSE(is_rotating(makedev(9, 9), paths));
+}
+
+TEST_CASE_METHOD(made_up_machine, "what a hypervisor says of a virtual disk's rotation means nothing")
+{
+	add("vda", "254:0", "");
+	add("vda1", "254:1", "vda");
+	write("sys/devices/vda/size", "1000");
+	write("sys/devices/vda/queue/rotational", "1");
+	fs::create_directories(directory.file("sys/devices/vda/device"));
+	write("sys/devices/vda/vda1/partition", "1");
+	write("sys/devices/vda/vda1/size", "900");
+	write("sys/devices/vda/vda1/start", "10");
+	CHECK_FALSE(is_rotating(makedev(254, 0), paths));
+	CHECK_FALSE(is_rotating(makedev(254, 1), paths));
+}
+
+TEST_CASE_METHOD(made_up_machine, "what is built on disks rotates if one of them does")
+{
+	add("nvme0n1", "259:0", "");
+	write("sys/devices/nvme0n1/size", "1000");
+	write("sys/devices/nvme0n1/queue/rotational", "0");
+	fs::create_directories(directory.file("sys/devices/nvme0n1/device"));
+	add("dm-0", "253:0", "");
+	write("sys/devices/dm-0/size", "2000");
+	write("sys/devices/dm-0/queue/rotational", "1"); // as some kernels say of any
+	auto const slaves = directory.file("sys/devices/dm-0/slaves");
+	fs::create_directories(slaves);
+	fs::create_directory_symlink(directory.file("sys/devices/nvme0n1"), slaves + "/nvme0n1");
+	CHECK_FALSE(is_rotating(makedev(253, 0), paths));
+	fs::create_directory_symlink(directory.file("sys/devices/sda/sda2"), slaves + "/sda2");
+	CHECK(is_rotating(makedev(253, 0), paths));
+}
+
+TEST_CASE_METHOD(made_up_machine, "a loop device rotates if the disk of its file does")
+{
+	auto const image = directory.file("image");
+	std::ofstream(image) << "bytes";
+	struct stat status = {};
+	REQUIRE(::stat(image.c_str(), &status) == 0);
+	add("loop5", "7:5", "");
+	write("sys/devices/loop5/size", "8");
+	write("sys/devices/loop5/queue/rotational", "1");
+	write("sys/devices/loop5/loop/backing_file", image);
+	CHECK_FALSE(is_rotating(makedev(7, 5), paths)); // on no disk of this machine
+	auto const number = std::to_string(major(status.st_dev)) + ':' + std::to_string(minor(status.st_dev));
+	add("sdb1", number, "");
+	write("sys/devices/sdb1/size", "1000");
+	write("sys/devices/sdb1/queue/rotational", "1");
+	CHECK(is_rotating(makedev(7, 5), paths));
+}
+
+TEST_CASE_METHOD(made_up_machine, "devices that stand on each other in a circle rotate nowhere")
+{
+	for (auto const *name : {"dm-1", "dm-2"}) {
+		add(name, name == std::string("dm-1") ? "253:1" : "253:2", "");
+		write(std::string("sys/devices/") + name + "/size", "8");
+		fs::create_directories(directory.file(std::string("sys/devices/") + name + "/slaves"));
+	}
+	fs::create_directory_symlink(
+		directory.file("sys/devices/dm-2"), directory.file("sys/devices/dm-1/slaves/dm-2"));
+	fs::create_directory_symlink(
+		directory.file("sys/devices/dm-1"), directory.file("sys/devices/dm-2/slaves/dm-1"));
+	CHECK_FALSE(is_rotating(makedev(253, 1), paths));
 }
