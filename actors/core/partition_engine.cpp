@@ -771,6 +771,7 @@ std::optional<error> partition_engine::impl::write_dirty(Predicate &&is_wanted, 
 {
 	flush_rules rules;
 	rules.coalesce_blocks = std::max(limits.coalesce_bytes / block_bytes, 1U);
+	writer.set_coalescing(limits.coalesce_bytes != 0);
 	rules.delay = limits.coalesce_delay;
 	rules.now = clock();
 	rules.is_pressed = is_pressed;

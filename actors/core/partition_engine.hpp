@@ -19,7 +19,8 @@ namespace ezio
 
 /// Live-tunable limits of one partition.
 struct engine_limits {
-	std::uint32_t coalesce_bytes = 1024 * 1024;    ///< a contiguous dirty run this long is written at once
+	/// A contiguous dirty run this long is written at once. 0: every block by itself, as it comes.
+	std::uint32_t coalesce_bytes = 1024 * 1024;
 	std::chrono::milliseconds coalesce_delay{150}; ///< a dirty block waits at most this long
 	std::uint32_t prefetch_bytes = 1024 * 1024;    ///< read_ahead's limit, within the piece; 0: none
 	std::uint32_t cache_blocks_max = 1024;         ///< this shard's share of the budget, clean and dirty

@@ -84,7 +84,7 @@ void write_back::write_device(std::span<write_part const> parts, std::optional<e
 	while (!parts.empty()) {
 		m_groups.clear();
 		while (!parts.empty() && m_groups.size() < depth) {
-			m_groups.push_back(parts.first(contiguous_parts(parts)));
+			m_groups.push_back(parts.first(m_is_coalescing ? contiguous_parts(parts) : 1));
 			parts = parts.subspan(m_groups.back().size());
 		}
 		write_groups(open, m_groups, first);

@@ -26,6 +26,8 @@ public:
 	{
 	}
 
+	/// Whether neighbours are written together, however they came to be.
+	void set_coalescing(bool is_coalescing) { m_is_coalescing = is_coalescing; }
 	/// Plans these dirty runs of the piece. Its storage must be open. The piece must not change before
 	/// execute().
 	void plan(cached_piece &piece, std::span<block_run const> runs);
@@ -55,6 +57,7 @@ private:
 	cache_shard &m_cache;
 	storage_handles &m_handles;
 	partition_stats &m_stats;
+	bool m_is_coalescing = true;
 	// Kept for their memory; empty between calls.
 	std::vector<open_storage *> m_devices;
 	std::vector<record> m_records;

@@ -72,6 +72,21 @@ TEST_CASE("a run of the coalescing size is written at once, the rest after the d
 	CHECK_FALSE(f.engine.next_deadline());
 }
 
+TEST_CASE("without coalescing every block is written by itself, although its neighbours are there")
+{
+	engine_limits limits;
+	limits.coalesce_bytes = 0;
+	engine_fixture f(limits);
+	auto const s = plain(f);
+	for (std::uint32_t i = 0; i < piece_blocks; ++i)
+		f.write(s, 1, i, a);
+	f.engine.end_of_batch();
+	CHECK(f.calls(device_call::write) == piece_blocks);
+	CHECK(f.stats.write_ops == piece_blocks);
+	CHECK(f.stats.blocks_written == piece_blocks);
+	CHECK(f.disk->bytes(0x100000 + piece_bytes, piece_bytes) == repeated(a, piece_bytes));
+}
+
 TEST_CASE("the deadline moves to the oldest block that is still dirty")
 {
 	engine_limits limits;

@@ -52,7 +52,7 @@ class IoEngine(unittest.TestCase):
         need_root()
         if not has_rings():
             self.skipTest("the system refuses io_uring")
-        for coalesce in (16, 1024):
+        for coalesce in (0, 16, 1024):
             with self.subTest(coalesce=coalesce), Lab() as laboratory:
                 source = laboratory.loop(laboratory.random_image("source", SIZE))
                 device = laboratory.loop_of("device", SIZE)
