@@ -83,14 +83,18 @@ using peers_reply = result<std::vector<peer_row>>;
 
 /// Counters of all partitions, hashers and the budget at one moment.
 struct stats_report {
-	struct partition_row {
-		std::uint32_t index = 0;
-		std::string device; ///< as device_row
+	struct partition_counters {
 		std::uint64_t cache_hits = 0, cache_misses = 0, ahead_blocks = 0, ahead_unused_blocks = 0;
 		std::uint64_t read_ops = 0, read_bytes = 0, write_ops = 0, write_bytes = 0, blocks_written = 0;
 		std::uint64_t hashed_bytes = 0, syncs = 0, errors = 0, retries = 0;
 		std::uint64_t blocks_clean = 0, blocks_dirty = 0, jobs_waiting = 0, queue_depth = 0;
 		latency_histogram::summary read_latency, write_latency, hash_latency, sync_latency;
+
+		partition_counters &operator+=(partition_counters const &other);
+	};
+	struct partition_row : partition_counters {
+		std::uint32_t index = 0;
+		std::string device; ///< as device_row
 	};
 	/// One hasher that runs now.
 	struct hasher_row {
@@ -113,12 +117,11 @@ struct stats_report {
 		std::uint64_t blocks_refused = 0;         ///< received blocks that found no free block
 		std::uint64_t backpressure_count = 0;
 		std::uint64_t backpressure_ms = 0;
-		std::uint64_t errors = 0;  ///< of its partitions that run now, as the next
-		std::uint64_t retries = 0; ///< failed transfers that were tried again
+		partition_counters counters; ///< of its partitions that run now, added
 	};
 	std::vector<partition_row> partitions;
 	std::vector<device_row> devices;
-	partition_row ended; ///< counters of partitions that are no more, added; no gauges, no latencies
+	partition_counters ended;        ///< of partitions that are no more, added; no gauges, no latencies
 	std::uint64_t budget_blocks = 0; ///< cache-size in 16 KiB blocks
 	std::uint64_t used_blocks = 0;
 	std::uint64_t dirty_bytes = 0;        ///< of all devices

@@ -19,9 +19,13 @@ namespace
 class mailbox_port final : public partition_port
 {
 public:
-	explicit mailbox_port(disk_partition_actor partition) : m_partition(std::move(partition)) {}
+	mailbox_port(disk_partition_actor partition, std::shared_ptr<partition_stats> stats)
+		: m_partition(std::move(partition)), m_stats(std::move(stats))
+	{
+	}
 	void submit(std::vector<job_ptr> jobs) override
 	{
+		m_stats->queue_depth.fetch_add(jobs.size(), std::memory_order_relaxed);
 		auto batch = std::make_shared<job_batch_data>();
 		batch->jobs = std::move(jobs);
 		caf::anon_send(m_partition, std::move(batch));
@@ -30,6 +34,7 @@ public:
 
 private:
 	disk_partition_actor m_partition;
+	std::shared_ptr<partition_stats> m_stats;
 };
 
 /// One partition of a set.
@@ -45,15 +50,16 @@ partition_ports ports_of(std::vector<member> const &members)
 	partition_ports ports;
 	ports.reserve(members.size());
 	for (auto const &one : members)
-		ports.push_back(make_partition_port(one.actor));
+		ports.push_back(make_partition_port(one.actor, one.stats));
 	return ports;
 }
 
 } // namespace
 
-std::shared_ptr<partition_port> make_partition_port(disk_partition_actor partition)
+std::shared_ptr<partition_port> make_partition_port(
+	disk_partition_actor partition, std::shared_ptr<partition_stats> stats)
 {
-	return std::make_shared<mailbox_port>(std::move(partition));
+	return std::make_shared<mailbox_port>(std::move(partition), std::move(stats));
 }
 
 /// One device and its set of partitions. Held by the storages on the device; the pool only knows it.
@@ -210,7 +216,7 @@ void partition_pool::shared::forget(route &gone)
 		retire_locked(gone.members, 0, retired);
 		auto const counted = gone.dirty().stats();
 		m_ended_devices->count += counted->count;
-		m_ended_devices->total_ns += counted->total_ns;
+		m_ended_devices->waited.add(counted->waited.total_ns(monotonic_clock::now()));
 		m_ended_devices->refused += counted->refused;
 	}
 	for (auto const &one : retired)
@@ -376,8 +382,9 @@ void partition_pool::set_receiving(bool is_receiving)
 
 partition_change partition_pool::resize(disk_budget const &budget)
 {
-	auto const all = m_shared->alive();
+	// In this order: a device that comes meanwhile has the new number, or is among them.
 	auto const before = m_shared->exchange_budget(budget);
+	auto const all = m_shared->alive();
 	auto const counts = m_shared->plan(all, budget);
 	// Each by itself: one that hangs must not keep the jobs of the others waiting.
 	std::vector<result<void>> outcomes(all.size());

@@ -16,7 +16,8 @@ namespace ezio
 {
 
 /// A partition's mailbox as a port of a router.
-std::shared_ptr<partition_port> make_partition_port(disk_partition_actor partition);
+std::shared_ptr<partition_port> make_partition_port(
+	disk_partition_actor partition, std::shared_ptr<partition_stats> stats);
 
 struct partition_pool_config {
 	block_arena *arena = nullptr;

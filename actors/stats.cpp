@@ -26,11 +26,9 @@ std::string device_name(pool_numbers const &numbers, pool_numbers::partition con
 	return {};
 }
 
-stats_report::partition_row row_of(std::uint32_t index, std::string device, partition_stats const &from)
+stats_report::partition_counters counters_of(partition_stats const &from)
 {
-	stats_report::partition_row row;
-	row.index = index;
-	row.device = std::move(device);
+	stats_report::partition_counters row;
 	row.cache_hits = value(from.cache_hits);
 	row.cache_misses = value(from.cache_misses);
 	row.ahead_blocks = value(from.ahead_blocks);
@@ -66,14 +64,9 @@ stats_report::hasher_row row_of(std::uint32_t index, hasher_stats const &from)
 	return row;
 }
 
-std::uint64_t full_ns(backpressure_stats const &from, monotonic_time now)
+std::uint64_t to_ms(std::uint64_t ns)
 {
-	auto total = value(from.total_ns);
-	auto const since = from.full_since_ns.load(std::memory_order_relaxed);
-	auto const now_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
-	if (since != 0 && now_ns > since)
-		total += static_cast<std::uint64_t>(now_ns - since);
-	return total;
+	return ns / 1'000'000;
 }
 
 load_sample sample_load(stats_sources const &sources)
@@ -90,12 +83,13 @@ load_sample sample_load(stats_sources const &sources)
 	auto const bytes = [](partition_stats const &of) { return value(of.read_bytes) + value(of.write_bytes); };
 	sample.device_bytes = bytes(*numbers.ended_partitions);
 	for (auto const &device : numbers.devices)
-		sample.devices.push_back({device.number, device.name, full_ns(*device.backpressure, sample.when)});
+		sample.devices.push_back(
+			{device.number, device.name, device.backpressure->waited.total_ns(sample.when)});
 	for (auto const &partition : numbers.partitions) {
 		auto const &stats = *partition.stats;
 		sample.device_bytes += bytes(stats);
 		sample.partitions.push_back({partition.number, device_name(numbers, partition),
-			stats.read_latency.total_ns() + stats.write_latency.total_ns() + stats.sync_latency.total_ns()});
+			stats.device_calls.total_ns(sample.when), stats.hashing.total_ns(sample.when)});
 	}
 	return sample;
 }
@@ -112,7 +106,7 @@ stats_report::device_row row_of(pool_numbers::device const &device, monotonic_ti
 	row.drain_bytes_per_second = value(from.drain_bytes_per_second);
 	row.blocks_refused = value(from.refused);
 	row.backpressure_count = value(from.count);
-	row.backpressure_ms = full_ns(from, now) / 1'000'000;
+	row.backpressure_ms = to_ms(from.waited.total_ns(now));
 	return row;
 }
 
@@ -124,18 +118,16 @@ stats_report snapshot(stats_state const &state)
 	auto const numbers = sources.partitions();
 	for (auto const &partition : numbers.partitions)
 		report.partitions.push_back(
-			row_of(partition.index, device_name(numbers, partition), *partition.stats));
-	report.ended = row_of(0, {}, *numbers.ended_partitions);
+			{counters_of(*partition.stats), partition.index, device_name(numbers, partition)});
+	report.ended = counters_of(*numbers.ended_partitions);
 	report.backpressure_count = value(numbers.ended_devices->count);
-	report.backpressure_ms = value(numbers.ended_devices->total_ns) / 1'000'000;
+	report.backpressure_ms = to_ms(numbers.ended_devices->waited.total_ns(now));
 	report.blocks_refused = value(numbers.ended_devices->refused);
 	for (auto const &device : numbers.devices) {
 		auto &row = report.devices.emplace_back(row_of(device, now));
-		for (auto const &partition : numbers.partitions) {
-			if (partition.device != device.number)
-				continue;
-			row.errors += value(partition.stats->errors);
-			row.retries += value(partition.stats->retries);
+		for (std::size_t i = 0; i < numbers.partitions.size(); ++i) {
+			if (numbers.partitions[i].device == device.number)
+				row.counters += report.partitions[i];
 		}
 		report.dirty_bytes += row.dirty_bytes;
 		report.backpressure_count += row.backpressure_count;
@@ -160,6 +152,33 @@ stats_report snapshot(stats_state const &state)
 }
 
 } // namespace
+
+stats_report::partition_counters &stats_report::partition_counters::operator+=(
+	partition_counters const &other)
+{
+	cache_hits += other.cache_hits;
+	cache_misses += other.cache_misses;
+	ahead_blocks += other.ahead_blocks;
+	ahead_unused_blocks += other.ahead_unused_blocks;
+	read_ops += other.read_ops;
+	read_bytes += other.read_bytes;
+	write_ops += other.write_ops;
+	write_bytes += other.write_bytes;
+	blocks_written += other.blocks_written;
+	hashed_bytes += other.hashed_bytes;
+	syncs += other.syncs;
+	errors += other.errors;
+	retries += other.retries;
+	blocks_clean += other.blocks_clean;
+	blocks_dirty += other.blocks_dirty;
+	jobs_waiting += other.jobs_waiting;
+	queue_depth += other.queue_depth;
+	read_latency += other.read_latency;
+	write_latency += other.write_latency;
+	hash_latency += other.hash_latency;
+	sync_latency += other.sync_latency;
+	return *this;
+}
 
 double stats_report::hasher_row::lanes_filled() const
 {

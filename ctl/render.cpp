@@ -46,12 +46,12 @@ std::string hit_rate(json const &row)
 	return all > 0 ? format_percent(hits / all) : "-";
 }
 
-std::vector<cell> counters_row(std::string name, json const &row)
+std::vector<cell> counters_row(std::string name, std::string device, json const &row)
 {
 	auto const count = [&row](char const *key) { return cell{std::to_string(number(row, key))}; };
 	auto const errors = number(row, "errors");
-	return {{std::move(name)}, {hit_rate(row)}, count("blocks_clean"), count("blocks_dirty"),
-		count("jobs_waiting"), count("queue_depth"),
+	return {{std::move(name)}, {std::move(device)}, {hit_rate(row)}, count("blocks_clean"),
+		count("blocks_dirty"), count("jobs_waiting"), count("queue_depth"),
 		{ratio(100 * static_cast<double>(number(row, "ahead_unused_blocks")),
 			static_cast<double>(number(row, "ahead_blocks")), "%.1f %%")},
 		count("read_ops"), {format_bytes(number(row, "read_bytes"))}, count("write_ops"),
@@ -83,27 +83,56 @@ std::string device_table(json const &devices, bool use_colour)
 			rows, use_colour);
 }
 
-std::string latency_table(json const &partitions, bool use_colour)
+/// A partition, or several that are shown as one.
+struct counted_part {
+	std::string name;
+	std::string device;
+	json const &counters;
+};
+
+/// Every partition, and behind those of a device with several what they did together.
+std::vector<counted_part> parts_of(json const &stats)
+{
+	std::vector<counted_part> parts;
+	auto const add_partitions_of = [&](std::string const *device) {
+		for (auto const &partition : member(stats, "partitions")) {
+			auto on = text(partition, "device");
+			if (device == nullptr || on == *device)
+				parts.push_back({std::to_string(number(partition, "index")), std::move(on), partition});
+		}
+	};
+	auto const &devices = member(stats, "devices");
+	if (devices.empty())
+		add_partitions_of(nullptr);
+	for (auto const &device : devices) {
+		auto const name = text(device, "device");
+		add_partitions_of(&name);
+		if (number(device, "partitions") > 1)
+			parts.push_back({"all", name, device});
+	}
+	return parts;
+}
+
+std::string latency_table(std::vector<counted_part> const &parts, bool use_colour)
 {
 	std::vector<std::vector<cell>> rows;
 	constexpr std::array<std::pair<char const *, char const *>, 4> kinds{{{"read_latency", "read"},
 		{"write_latency", "write"}, {"hash_latency", "hash"}, {"sync_latency", "sync"}}};
-	for (auto const &partition : partitions) {
+	for (auto const &part : parts) {
 		for (auto const &[key, name] : kinds) {
-			auto const &latency = member(partition, key);
+			auto const &latency = member(part.counters, key);
 			if (number(latency, "count") == 0)
 				continue;
-			rows.push_back({{std::to_string(number(partition, "index"))}, {name},
-				{std::to_string(number(latency, "count"))}, {microseconds(number(latency, "p50_us"))},
-				{microseconds(number(latency, "p95_us"))}, {microseconds(number(latency, "p99_us"))},
-				{microseconds(number(latency, "max_us"))}});
+			rows.push_back({{part.name}, {part.device}, {name}, {std::to_string(number(latency, "count"))},
+				{microseconds(number(latency, "p50_us"))}, {microseconds(number(latency, "p95_us"))},
+				{microseconds(number(latency, "p99_us"))}, {microseconds(number(latency, "max_us"))}});
 		}
 	}
 	if (rows.empty())
 		return {};
 	return "\n" +
-		format_table({{"PARTITION", true}, {"LATENCY", false}, {"COUNT", true}, {"P50", true}, {"P95", true},
-						 {"P99", true}, {"MAX", true}},
+		format_table({{"PARTITION", true}, {"DEVICE", false}, {"LATENCY", false}, {"COUNT", true},
+						 {"P50", true}, {"P95", true}, {"P99", true}, {"MAX", true}},
 			rows, use_colour);
 }
 
@@ -213,18 +242,19 @@ std::string render_reload(json const &reply)
 
 std::string render_stats(json const &reply, bool use_colour)
 {
-	auto const &partitions = member(reply, "partitions");
+	auto const parts = parts_of(reply);
 	std::vector<std::vector<cell>> rows;
-	for (auto const &partition : partitions)
-		rows.push_back(counters_row(std::to_string(number(partition, "index")), partition));
-	rows.push_back(counters_row("all", member(reply, "totals")));
-	auto lines = format_table(
-		{{"PARTITION", true}, {"HITS", true}, {"CLEAN", true}, {"DIRTY", true}, {"WAITING", true},
-			{"QUEUE", true}, {"UNUSED", true}, {"READS", true}, {"READ", true}, {"WRITES", true},
-			{"WRITTEN", true}, {"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
-		rows, use_colour);
+	for (auto const &part : parts)
+		rows.push_back(counters_row(part.name, part.device, part.counters));
+	rows.push_back(counters_row("all", "", member(reply, "totals")));
+	auto lines =
+		format_table({{"PARTITION", true}, {"DEVICE", false}, {"HITS", true}, {"CLEAN", true},
+						 {"DIRTY", true}, {"WAITING", true}, {"QUEUE", true}, {"UNUSED", true},
+						 {"READS", true}, {"READ", true}, {"WRITES", true}, {"WRITTEN", true},
+						 {"BLOCKS/WRITE", true}, {"HASHED", true}, {"SYNCS", true}, {"ERRORS", true}},
+			rows, use_colour);
 	lines += device_table(member(reply, "devices"), use_colour);
-	lines += latency_table(partitions, use_colour);
+	lines += latency_table(parts, use_colour);
 	lines += hasher_table(member(reply, "hashers"), use_colour);
 
 	auto const &budget = member(reply, "budget");

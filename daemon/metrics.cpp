@@ -15,6 +15,7 @@ namespace
 using enum metric_type;
 using samples = std::vector<metric_sample>;
 using partition_row = stats_report::partition_row;
+using partition_counters = stats_report::partition_counters;
 using device_row = stats_report::device_row;
 using hasher_row = stats_report::hasher_row;
 
@@ -170,7 +171,7 @@ void torrent_unreadable(metrics_snapshot const &from, samples &to)
 
 // Disks.
 
-template <std::uint64_t partition_row::*Counter>
+template <std::uint64_t partition_counters::*Counter>
 void all_partitions(metrics_snapshot const &from, samples &to)
 {
 	if (!from.stats)
@@ -186,7 +187,7 @@ metric_labels labels_of(partition_row const &row)
 	return {{"device", metric_label_text(row.device)}, {"partition", std::to_string(row.index)}};
 }
 
-template <std::uint64_t partition_row::*Member, std::uint64_t Unit = 1>
+template <std::uint64_t partition_counters::*Member, std::uint64_t Unit = 1>
 void partition(metrics_snapshot const &from, samples &to)
 {
 	if (!from.stats)
@@ -220,12 +221,12 @@ void latencies(metrics_snapshot const &from, samples &to)
 {
 	if (!from.stats)
 		return;
-	using histogram_of = latency_histogram::summary partition_row::*;
+	using histogram_of = latency_histogram::summary partition_counters::*;
 	constexpr std::array<std::pair<char const *, histogram_of>, 4> operations{{
-		{"read", &partition_row::read_latency},
-		{"write", &partition_row::write_latency},
-		{"hash", &partition_row::hash_latency},
-		{"flush", &partition_row::sync_latency},
+		{"read", &partition_counters::read_latency},
+		{"write", &partition_counters::write_latency},
+		{"hash", &partition_counters::hash_latency},
+		{"flush", &partition_counters::sync_latency},
 	}};
 	for (auto const &row : from.stats->partitions)
 		for (auto const &[name, member] : operations) {
@@ -351,50 +352,51 @@ constexpr auto rows = std::to_array<metric_row>({
 		torrent<&torrent_row::eta_seconds>},
 
 	{"eziod_disk_reads_total", counter, "", "Reads from all devices, partitions that have ended included.",
-		all_partitions<&partition_row::read_ops>},
+		all_partitions<&partition_counters::read_ops>},
 	{"eziod_disk_read_bytes_total", counter, "", "Bytes of these reads.",
-		all_partitions<&partition_row::read_bytes>},
+		all_partitions<&partition_counters::read_bytes>},
 	{"eziod_disk_writes_total", counter, "", "Writes to all devices, partitions that have ended included.",
-		all_partitions<&partition_row::write_ops>},
+		all_partitions<&partition_counters::write_ops>},
 	{"eziod_disk_write_bytes_total", counter, "", "Bytes of these writes.",
-		all_partitions<&partition_row::write_bytes>},
+		all_partitions<&partition_counters::write_bytes>},
 	{"eziod_disk_flushes_total", counter, "", "Flushes of all devices to stable storage.",
-		all_partitions<&partition_row::syncs>},
+		all_partitions<&partition_counters::syncs>},
 	{"eziod_disk_errors_total", counter, "", "Failed reads, writes and flushes of all devices.",
-		all_partitions<&partition_row::errors>},
+		all_partitions<&partition_counters::errors>},
 	{"eziod_disk_retries_total", counter, "",
 		"Transfers from and to all devices that failed and were tried again.",
-		all_partitions<&partition_row::retries>},
+		all_partitions<&partition_counters::retries>},
 
 	{"eziod_partition_reads_total", counter, of_partition, "Reads from the device.",
-		partition<&partition_row::read_ops>},
+		partition<&partition_counters::read_ops>},
 	{"eziod_partition_read_bytes_total", counter, of_partition, "Bytes of these reads.",
-		partition<&partition_row::read_bytes>},
+		partition<&partition_counters::read_bytes>},
 	{"eziod_partition_writes_total", counter, of_partition, "Writes to the device.",
-		partition<&partition_row::write_ops>},
+		partition<&partition_counters::write_ops>},
 	{"eziod_partition_write_bytes_total", counter, of_partition, "Bytes of these writes.",
-		partition<&partition_row::write_bytes>},
+		partition<&partition_counters::write_bytes>},
 	{"eziod_partition_flushes_total", counter, of_partition, "Flushes to stable storage.",
-		partition<&partition_row::syncs>},
+		partition<&partition_counters::syncs>},
 	{"eziod_partition_errors_total", counter, of_partition, "Failed reads, writes and flushes.",
-		partition<&partition_row::errors>},
+		partition<&partition_counters::errors>},
 	{"eziod_partition_retries_total", counter, of_partition, "Transfers that failed and were tried again.",
-		partition<&partition_row::retries>},
+		partition<&partition_counters::retries>},
 	{"eziod_partition_hashed_bytes_total", counter, of_partition, "Bytes hashed for this partition.",
-		partition<&partition_row::hashed_bytes>},
+		partition<&partition_counters::hashed_bytes>},
 	{"eziod_partition_cache_hits_total", counter, of_partition,
 		"Blocks of 16 KiB that were found in the cache when somebody asked for them.",
-		partition<&partition_row::cache_hits>},
+		partition<&partition_counters::cache_hits>},
 	{"eziod_partition_cache_misses_total", counter, of_partition,
-		"Blocks of 16 KiB that had to be read from the device.", partition<&partition_row::cache_misses>},
+		"Blocks of 16 KiB that were not there, and were read from the device while somebody waited.",
+		partition<&partition_counters::cache_misses>},
 	{"eziod_partition_clean_bytes", gauge, of_partition, "Bytes in the cache that the device has as well.",
-		partition<&partition_row::blocks_clean, block_bytes>},
+		partition<&partition_counters::blocks_clean, block_bytes>},
 	{"eziod_partition_dirty_bytes", gauge, of_partition, "Bytes in the cache that are not yet written.",
-		partition<&partition_row::blocks_dirty, block_bytes>},
+		partition<&partition_counters::blocks_dirty, block_bytes>},
 	{"eziod_partition_queue_depth", gauge, of_partition, "Jobs submitted and not finished.",
-		partition<&partition_row::queue_depth>},
+		partition<&partition_counters::queue_depth>},
 	{"eziod_partition_jobs_waiting", gauge, of_partition, "Reads that wait for a free block of the cache.",
-		partition<&partition_row::jobs_waiting>},
+		partition<&partition_counters::jobs_waiting>},
 	{"eziod_partition_latency_seconds", histogram, "device partition operation",
 		"How long read, write, hash (from submission to digest) and flush took.", latencies},
 

@@ -248,27 +248,38 @@ json latency_json(latency_histogram::summary const &latency)
 		{"p99_us", latency.p99_us}, {"max_us", latency.max_us}};
 }
 
-using partition_row = stats_report::partition_row;
+using partition_counters = stats_report::partition_counters;
 
-constexpr std::array<std::pair<char const *, std::uint64_t partition_row::*>, 17> partition_counters{{
-	{"cache_hits", &partition_row::cache_hits},
-	{"cache_misses", &partition_row::cache_misses},
-	{"ahead_blocks", &partition_row::ahead_blocks},
-	{"ahead_unused_blocks", &partition_row::ahead_unused_blocks},
-	{"read_ops", &partition_row::read_ops},
-	{"read_bytes", &partition_row::read_bytes},
-	{"write_ops", &partition_row::write_ops},
-	{"write_bytes", &partition_row::write_bytes},
-	{"blocks_written", &partition_row::blocks_written},
-	{"hashed_bytes", &partition_row::hashed_bytes},
-	{"syncs", &partition_row::syncs},
-	{"errors", &partition_row::errors},
-	{"retries", &partition_row::retries},
-	{"blocks_clean", &partition_row::blocks_clean},
-	{"blocks_dirty", &partition_row::blocks_dirty},
-	{"jobs_waiting", &partition_row::jobs_waiting},
-	{"queue_depth", &partition_row::queue_depth},
+constexpr std::array<std::pair<char const *, std::uint64_t partition_counters::*>, 17> counter_members{{
+	{"cache_hits", &partition_counters::cache_hits},
+	{"cache_misses", &partition_counters::cache_misses},
+	{"ahead_blocks", &partition_counters::ahead_blocks},
+	{"ahead_unused_blocks", &partition_counters::ahead_unused_blocks},
+	{"read_ops", &partition_counters::read_ops},
+	{"read_bytes", &partition_counters::read_bytes},
+	{"write_ops", &partition_counters::write_ops},
+	{"write_bytes", &partition_counters::write_bytes},
+	{"blocks_written", &partition_counters::blocks_written},
+	{"hashed_bytes", &partition_counters::hashed_bytes},
+	{"syncs", &partition_counters::syncs},
+	{"errors", &partition_counters::errors},
+	{"retries", &partition_counters::retries},
+	{"blocks_clean", &partition_counters::blocks_clean},
+	{"blocks_dirty", &partition_counters::blocks_dirty},
+	{"jobs_waiting", &partition_counters::jobs_waiting},
+	{"queue_depth", &partition_counters::queue_depth},
 }};
+
+json counters_json(partition_counters const &counters)
+{
+	json one = {{"read_latency", latency_json(counters.read_latency)},
+		{"write_latency", latency_json(counters.write_latency)},
+		{"hash_latency", latency_json(counters.hash_latency)},
+		{"sync_latency", latency_json(counters.sync_latency)}};
+	for (auto const &[name, member] : counter_members)
+		one[name] = counters.*member;
+	return one;
+}
 
 std::string host_name()
 {
@@ -343,33 +354,30 @@ struct answer_to_json {
 	json operator()(stats_report const &report) const
 	{
 		auto partitions = json::array();
-		auto totals = json::object();
-		for (auto const &[name, member] : partition_counters)
-			totals[name] = report.ended.*member;
+		auto all = report.ended;
 		for (auto const &row : report.partitions) {
-			json one = {{"index", row.index}, {"device", row.device},
-				{"read_latency", latency_json(row.read_latency)},
-				{"write_latency", latency_json(row.write_latency)},
-				{"hash_latency", latency_json(row.hash_latency)},
-				{"sync_latency", latency_json(row.sync_latency)}};
-			for (auto const &[name, member] : partition_counters) {
-				one[name] = row.*member;
-				totals[name] = totals[name].get<std::uint64_t>() + row.*member;
-			}
-			partitions.push_back(std::move(one));
+			auto &one = partitions.emplace_back(counters_json(row));
+			one["index"] = row.index;
+			one["device"] = row.device;
+			all += row;
 		}
+		auto totals = json::object();
+		for (auto const &[name, member] : counter_members)
+			totals[name] = all.*member;
 		auto hashers = json::array();
 		for (auto const &row : report.hasher_rows)
 			hashers.push_back(
 				{{"index", row.index}, {"hashed_bytes", row.hashed_bytes}, {"pieces", row.pieces},
 					{"lanes_filled", row.lanes_filled()}, {"steps_by_pieces", row.steps_by_pieces}});
 		auto devices = json::array();
-		for (auto const &row : report.devices)
-			devices.push_back({{"device", row.device}, {"kind", to_string(row.kind)},
-				{"partitions", row.partitions}, {"dirty_bytes", row.dirty_bytes},
-				{"dirty_mark_bytes", row.mark_bytes}, {"drain_bytes_per_second", row.drain_bytes_per_second},
+		for (auto const &row : report.devices) {
+			auto &one = devices.emplace_back(counters_json(row.counters));
+			one.update({{"device", row.device}, {"kind", to_string(row.kind)}, {"partitions", row.partitions},
+				{"dirty_bytes", row.dirty_bytes}, {"dirty_mark_bytes", row.mark_bytes},
+				{"drain_bytes_per_second", row.drain_bytes_per_second},
 				{"blocks_refused", row.blocks_refused}, {"backpressure_count", row.backpressure_count},
-				{"backpressure_ms", row.backpressure_ms}, {"errors", row.errors}, {"retries", row.retries}});
+				{"backpressure_ms", row.backpressure_ms}});
+		}
 		auto by_kind = json::object();
 		for (auto const &[kind, count] : report.event_counts)
 			by_kind[kind] = count;

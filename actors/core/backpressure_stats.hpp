@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/core/busy_time.hpp"
+
 #include <atomic>
 #include <cstdint>
 
@@ -12,11 +14,9 @@ struct backpressure_stats {
 	std::atomic<std::uint64_t> dirty_bytes{0}; ///< received and not yet written; gauge
 	std::atomic<std::uint64_t> mark_bytes{0};  ///< dirty bytes at which peers are told to wait; gauge
 	std::atomic<std::uint64_t> drain_bytes_per_second{0}; ///< as last measured; 0: not yet
-	std::atomic<std::uint64_t> refused{0};  ///< received blocks dropped because the budget was exhausted
-	std::atomic<std::uint64_t> count{0};    ///< how often peers were told to wait
-	std::atomic<std::uint64_t> total_ns{0}; ///< time that they were, episodes that have ended
-	/// monotonic_clock time since its epoch when the present episode began; 0: none.
-	std::atomic<std::int64_t> full_since_ns{0};
+	std::atomic<std::uint64_t> refused{0}; ///< received blocks dropped because the budget was exhausted
+	std::atomic<std::uint64_t> count{0};   ///< how often peers were told to wait
+	busy_time waited;                      ///< time that they were
 };
 
 } // namespace ezio

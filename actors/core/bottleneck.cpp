@@ -29,14 +29,14 @@ struct busiest_part {
 	double part_of_time = 0;
 };
 
-busiest_part busiest_of(
-	std::vector<load_sample::part> const &before, std::vector<load_sample::part> const &after, double seconds)
+busiest_part busiest_of(std::vector<load_sample::part> const &before,
+	std::vector<load_sample::part> const &after, std::uint64_t load_sample::part::*ns, double seconds)
 {
 	busiest_part found;
 	for (auto const &now : after) {
 		auto const then = std::find_if(
 			before.begin(), before.end(), [&now](auto const &known) { return known.number == now.number; });
-		auto const part = share(then == before.end() ? 0 : then->ns, now.ns, seconds);
+		auto const part = share(then == before.end() ? 0 : (*then).*ns, now.*ns, seconds);
 		if (part > found.part_of_time)
 			found = {now.device, part};
 	}
@@ -68,9 +68,13 @@ busy_report load_between(load_sample const &before, load_sample const &after, st
 	if (report.seconds <= 0)
 		return {};
 	report.network = share(before.network_cpu_ns, after.network_cpu_ns, report.seconds);
-	report.hashing = share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers);
-	auto const partition = busiest_of(before.partitions, after.partitions, report.seconds);
-	auto const device = busiest_of(before.devices, after.devices, report.seconds);
+	using part = load_sample::part;
+	auto const partition = busiest_of(before.partitions, after.partitions, &part::ns, report.seconds);
+	auto const device = busiest_of(before.devices, after.devices, &part::ns, report.seconds);
+	auto const inline_hashing =
+		busiest_of(before.partitions, after.partitions, &part::hash_ns, report.seconds);
+	report.hashing = std::max(
+		share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers), inline_hashing.part_of_time);
 	report.device = partition.part_of_time;
 	report.backpressure = device.part_of_time;
 	report.busiest = device.part_of_time >= often_held_back ? device.device : partition.device;
@@ -134,13 +138,15 @@ bottleneck find_bottleneck(busy_report const &load, std::span<torrent_row const>
 	if (is_near(up, limits.up))
 		return {bottleneck_kind::limit,
 			"upload-limit: " + mib_per_second(up) + " of " + mib_per_second(limits.up)};
+	auto const room = ", while disk (" + percent(load.device) + "), hashing (" + percent(load.hashing) +
+		") and network thread (" + percent(load.network) + ") have room";
+	if (fetching == 0 && up == 0)
+		return {bottleneck_kind::none, "nothing is being transferred"};
 	if (fetching == 0)
-		return {bottleneck_kind::none, "nothing is being downloaded"};
+		return {bottleneck_kind::peers, "the peers take " + mib_per_second(up) + room};
 	if (alone == fetching)
 		return {bottleneck_kind::peers, "no peer is connected to what is being downloaded"};
-	return {bottleneck_kind::source,
-		"the peers send " + mib_per_second(down) + ", while disk (" + percent(load.device) + "), hashing (" +
-			percent(load.hashing) + ") and network thread (" + percent(load.network) + ") have room"};
+	return {bottleneck_kind::source, "the peers send " + mib_per_second(down) + room};
 }
 
 } // namespace ezio

@@ -23,6 +23,7 @@ struct load_sample {
 		std::uint64_t number = 0;
 		std::string device;
 		std::uint64_t ns = 0;
+		std::uint64_t hash_ns = 0; ///< partitions only: time it hashed by itself
 	};
 	std::vector<part> partitions; ///< time in device calls
 	std::vector<part> devices;    ///< time that peers of the device were told to wait
@@ -32,7 +33,7 @@ struct load_sample {
 struct busy_report {
 	double seconds = 0; ///< 0: nothing was measured yet
 	double network = 0;
-	double hashing = 0;      ///< of the hashers that there are
+	double hashing = 0;      ///< of the hashers that there are, or the partition that hashes most by itself
 	double device = 0;       ///< of the busiest partition
 	double backpressure = 0; ///< of the device that holds its peers back most
 	std::string busiest;     ///< that device, or else that of the busiest partition
@@ -47,7 +48,7 @@ enum class bottleneck_kind : std::uint8_t {
 	disk,
 	hashing,
 	limit,  ///< a configured rate limit
-	peers,  ///< nobody is connected
+	peers,  ///< nobody is connected, or they take no more from us
 	source, ///< peers are there but do not send faster
 };
 

@@ -11,11 +11,6 @@ constexpr auto relaxed = std::memory_order_relaxed;
 /// Shorter windows measure how completions bunch together rather than how fast the device is.
 constexpr auto measure_interval = std::chrono::milliseconds(100);
 
-std::int64_t to_ns(monotonic_time time)
-{
-	return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
 } // namespace
 
 dirty_account::dirty_account()
@@ -76,15 +71,14 @@ void dirty_account::waiting_began(monotonic_time now)
 {
 	m_is_waiting = true;
 	m_stats->count.fetch_add(1, relaxed);
-	m_stats->full_since_ns.store(to_ns(now), relaxed);
+	m_stats->waited.begin(now);
 }
 
 void dirty_account::waiting_ended(monotonic_time now)
 {
 	m_is_waiting = false;
 	m_is_window_decided_by_device = false;
-	auto const since = m_stats->full_since_ns.exchange(0, relaxed);
-	m_stats->total_ns.fetch_add(static_cast<std::uint64_t>(to_ns(now) - since), relaxed);
+	m_stats->waited.end(now);
 }
 
 } // namespace ezio

@@ -17,6 +17,26 @@ std::size_t bucket_of(std::uint64_t us)
 		static_cast<std::size_t>(std::bit_width(us - 1)), latency_histogram::buckets - 1);
 }
 
+void find_percentiles(latency_histogram::summary &s)
+{
+	if (s.count == 0)
+		return;
+	auto const percentile = [&](std::uint64_t percent) {
+		// The rank of the percentile, rounded up, so that one sample is every percentile.
+		auto const rank = (s.count / 100) * percent + ((s.count % 100) * percent + 99) / 100;
+		std::uint64_t below = 0;
+		for (std::size_t i = 0; i + 1 < latency_histogram::buckets; ++i) {
+			below += s.counts[i];
+			if (below >= rank)
+				return std::min(latency_histogram::upper_us(i), s.max_us);
+		}
+		return s.max_us;
+	};
+	s.p50_us = percentile(50);
+	s.p95_us = percentile(95);
+	s.p99_us = percentile(99);
+}
+
 } // namespace
 
 void latency_histogram::record(std::chrono::nanoseconds duration)
@@ -37,26 +57,21 @@ latency_histogram::summary latency_histogram::summarize() const
 		s.counts[i] = m_counts[i].load(std::memory_order_relaxed);
 		s.count += s.counts[i];
 	}
-	s.total_ns = total_ns();
+	s.total_ns = m_total_ns.load(std::memory_order_relaxed);
 	s.max_us = m_max_us.load(std::memory_order_relaxed);
-	if (s.count == 0)
-		return s;
-
-	auto const percentile = [&](std::uint64_t percent) {
-		// The rank of the percentile, rounded up, so that one sample is every percentile.
-		auto const rank = (s.count / 100) * percent + ((s.count % 100) * percent + 99) / 100;
-		std::uint64_t below = 0;
-		for (std::size_t i = 0; i + 1 < buckets; ++i) {
-			below += s.counts[i];
-			if (below >= rank)
-				return std::min(upper_us(i), s.max_us);
-		}
-		return s.max_us;
-	};
-	s.p50_us = percentile(50);
-	s.p95_us = percentile(95);
-	s.p99_us = percentile(99);
+	find_percentiles(s);
 	return s;
+}
+
+latency_histogram::summary &latency_histogram::summary::operator+=(summary const &other)
+{
+	for (std::size_t i = 0; i < buckets; ++i)
+		counts[i] += other.counts[i];
+	count += other.count;
+	total_ns += other.total_ns;
+	max_us = std::max(max_us, other.max_us);
+	find_percentiles(*this);
+	return *this;
 }
 
 } // namespace ezio

@@ -26,12 +26,13 @@ public:
 		std::uint64_t max_us = 0;                    ///< exact
 		std::uint64_t total_ns = 0;                  ///< sum of all durations
 		std::array<std::uint64_t, buckets> counts{}; ///< by bucket
+
+		/// Adds the durations of another one.
+		summary &operator+=(summary const &other);
 	};
 	/// The longest duration of a bucket; the last bucket holds all longer ones as well.
 	static constexpr std::uint64_t upper_us(std::size_t bucket) { return std::uint64_t{1} << bucket; }
 	summary summarize() const;
-	/// Sum of all durations, in nanoseconds.
-	std::uint64_t total_ns() const { return m_total_ns.load(std::memory_order_relaxed); }
 
 private:
 	std::array<std::atomic<std::uint64_t>, buckets> m_counts{};

@@ -176,7 +176,6 @@ partition_engine::~partition_engine()
 
 void partition_engine::process(job_ptr job)
 {
-	m_impl->stats.queue_depth.fetch_add(1, relaxed);
 	if (m_impl->is_stopped)
 		answer(m_impl->stats, std::move(job), make_error(errc::aborted, "the partition has stopped"));
 	else if (auto fault = fault_of(*job))

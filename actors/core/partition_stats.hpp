@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/busy_time.hpp"
 #include "actors/core/latency_histogram.hpp"
 
 #include <atomic>
@@ -12,7 +13,7 @@ namespace ezio
 /// asking never waits for a device. Bytes and operations count from the start of the daemon.
 struct partition_stats {
 	std::atomic<std::uint64_t> cache_hits{0};          ///< blocks of read and hash jobs found in the cache
-	std::atomic<std::uint64_t> cache_misses{0};        ///< blocks that had to be read from the device
+	std::atomic<std::uint64_t> cache_misses{0};        ///< the others; what was read ahead in time is a hit
 	std::atomic<std::uint64_t> ahead_blocks{0};        ///< read from the device before anybody asked for them
 	std::atomic<std::uint64_t> ahead_unused_blocks{0}; ///< of these, evicted before anybody did
 	std::atomic<std::uint64_t> read_ops{0};
@@ -27,7 +28,11 @@ struct partition_stats {
 	std::atomic<std::uint64_t> blocks_clean{0}; ///< gauge
 	std::atomic<std::uint64_t> blocks_dirty{0}; ///< gauge
 	std::atomic<std::uint64_t> jobs_waiting{0}; ///< gauge: reads waiting for a free block
-	std::atomic<std::uint64_t> queue_depth{0};  ///< gauge: jobs submitted and not finished
+	/// Gauge: jobs submitted and not finished. Counted by who submits them, so that those in a busy
+	/// partition's mailbox are seen.
+	std::atomic<std::uint64_t> queue_depth{0};
+	busy_time device_calls; ///< the thread is in calls of the device, one or many transfers at a time
+	busy_time hashing;      ///< the thread hashes by itself, since no hasher is there for it
 	latency_histogram read_latency;
 	latency_histogram write_latency;
 	latency_histogram hash_latency; ///< from submission to digest

@@ -1,11 +1,13 @@
 #include "actors/core/piece_digest.hpp"
 
 #include "actors/core/multi_digest.hpp"
+#include "actors/core/partition_stats.hpp"
 
 #include <openssl/evp.h>
 
 #include <mutex>
 #include <new>
+#include <optional>
 #include <utility>
 
 namespace ezio
@@ -138,6 +140,9 @@ void hash_stream::finish(disk_job &job)
 
 void run_hash_task(hash_task task)
 {
+	std::optional<busy_episode> episode;
+	if (task.stats != nullptr)
+		episode.emplace(task.stats->hashing);
 	multi_digest digest(task.stream->plan());
 	digest.add(std::move(task));
 	digest.run();

@@ -128,6 +128,7 @@ void piece_hashing::hash_here(job_ptr job, std::uint32_t first, std::uint32_t co
 	auto const stream = m_hashers.open_stream(job->want_sha1, job->want_block_sha256);
 	std::uint64_t hashed_bytes = 0;
 	auto const add = [&](std::byte const *bytes, std::uint32_t index) {
+		busy_episode const episode(m_stats.hashing);
 		auto const length = block_length(*job, index);
 		stream->add_block({bytes, length}, sha256_length(*job, index));
 		hashed_bytes += length;

@@ -42,8 +42,12 @@ bool storage_handles::is_tried_again(open_storage &on, error const &failure)
 
 /// Carries out the batch, and again what of it failed or was left out because of that.
 template <class Transfer, class Perform>
-void storage_handles::perform(open_storage &on, std::span<Transfer> batch, Perform const &carry_out)
+void storage_handles::perform(open_storage &on, std::span<Transfer> batch, Perform const &transfer_all)
 {
+	auto const carry_out = [&](std::span<Transfer> some) {
+		busy_episode const episode(m_stats.device_calls);
+		transfer_all(some);
+	};
 	carry_out(batch);
 	std::vector<Transfer> again;
 	for (;;) {
@@ -257,7 +261,10 @@ result<void> storage_handles::counted_flush(open_storage &of)
 	if (!of.is_unsynced)
 		of.flush_failures_seen = flushes.failures();
 	auto const begun = monotonic_clock::now();
-	auto flushed = flushes.run(of.flush_failures_seen, [&of] { return of.device->flush(); });
+	auto flushed = flushes.run(of.flush_failures_seen, [this, &of] {
+		busy_episode const episode(m_stats.device_calls);
+		return of.device->flush();
+	});
 	m_stats.sync_latency.record(monotonic_clock::now() - begun);
 	m_stats.syncs.fetch_add(1, relaxed);
 	if (!flushed)

@@ -81,7 +81,7 @@ private:
 	bool is_tried_again(open_storage &on, error const &failure);
 	void plan_read(open_storage const &from, payload_read const &stretch);
 	template <class Transfer, class Perform>
-	void perform(open_storage &on, std::span<Transfer> batch, Perform const &carry_out);
+	void perform(open_storage &on, std::span<Transfer> batch, Perform const &transfer_all);
 
 	partition_stats &m_stats;
 	clock_function m_clock;

@@ -215,7 +215,7 @@ struct session_bench {
 			config.hashers = &hashers;
 			config.stats = stats[i];
 			partitions.push_back(world.system().spawn(disk_partition, config));
-			ports.push_back(make_partition_port(partitions.back()));
+			ports.push_back(make_partition_port(partitions.back(), stats[i]));
 		}
 		router.hold();
 		router.release(ports);

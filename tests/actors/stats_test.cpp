@@ -103,6 +103,48 @@ TEST_CASE_METHOD(fixture, "each device shows what it has to write, where peers w
 	CHECK(r.partitions[1].device == "/dev/sda");
 }
 
+TEST_CASE_METHOD(fixture, "a device shows what its partitions did together")
+{
+	auto const third = std::make_shared<partition_stats>();
+	numbers.partitions.push_back({2, 13, 22, third});
+	partitions[0]->cache_hits = 100;
+	partitions[1]->cache_hits = 3;
+	third->cache_hits = 4;
+	partitions[1]->queue_depth = 1;
+	third->queue_depth = 2;
+	for (int i = 0; i < 9; ++i)
+		partitions[1]->write_latency.record(std::chrono::microseconds(100));
+	third->write_latency.record(std::chrono::milliseconds(50));
+	auto const r = report();
+	REQUIRE(r.devices.size() == 2);
+	CHECK(r.devices[0].counters.cache_hits == 100);
+	auto const &both = r.devices[1].counters;
+	CHECK(both.cache_hits == 7);
+	CHECK(both.queue_depth == 3);
+	CHECK(both.write_latency.count == 10);
+	CHECK(both.write_latency.p50_us == 128);
+	CHECK(both.write_latency.p99_us == 50'000);
+	CHECK(both.write_latency.max_us == 50'000);
+}
+
+TEST_CASE_METHOD(fixture, "a partition is as busy as its thread, and a call that hangs counts")
+{
+	auto const now = monotonic_clock::now();
+	partitions[1]->device_calls.begin(now - std::chrono::minutes(1));
+	auto const r = report();
+	CHECK(r.load.device == Approx(1));
+	CHECK(r.load.busiest == "/dev/sda");
+	CHECK(r.load.hashing == 0);
+}
+
+TEST_CASE_METHOD(fixture, "a partition that hashes by itself shows as hashing")
+{
+	partitions[0]->hashing.begin(monotonic_clock::now() - std::chrono::minutes(1));
+	auto const r = report();
+	CHECK(r.load.hashing == Approx(1));
+	CHECK(r.load.device == 0);
+}
+
 TEST_CASE_METHOD(fixture, "the budget shows what is used of it")
 {
 	auto const block = arena->allocate(block_purpose::receive);
@@ -120,14 +162,12 @@ TEST_CASE_METHOD(fixture, "the budget shows what is used of it")
 TEST_CASE_METHOD(fixture, "back-pressure that still lasts counts up to now")
 {
 	backpressure[0]->count = 2;
-	backpressure[0]->total_ns = 5'000'000;
+	backpressure[0]->waited.add(5'000'000);
 	backpressure[1]->count = 1;
 	ended_devices->count = 4;
-	ended_devices->total_ns = 1'000'000;
+	ended_devices->waited.add(1'000'000);
 	CHECK(report().backpressure_ms == 6);
-	auto const a_minute_ago = monotonic_clock::now() - std::chrono::minutes(1);
-	backpressure[0]->full_since_ns =
-		std::chrono::duration_cast<std::chrono::nanoseconds>(a_minute_ago.time_since_epoch()).count();
+	backpressure[0]->waited.begin(monotonic_clock::now() - std::chrono::minutes(1));
 	auto const r = report();
 	CHECK(r.backpressure_count == 7);
 	CHECK(r.backpressure_ms >= 60'006);

@@ -34,7 +34,7 @@ TEST_CASE("load is time used between two samples, per thread that could use it",
 	after.when = before.when + std::chrono::seconds(2);
 	after.network_cpu_ns = 1'000'000'000;
 	after.hash_cpu_ns = 2'000'000'000;
-	before.partitions = {{1, "/dev/sda", 900'000'000}, {2, "/dev/sdb", 0}};
+	before.partitions = {{1, "/dev/sda", 900'000'000}, {2, "/dev/sdb"}};
 	after.partitions = {{1, "/dev/sda", 900'000'000}, {2, "/dev/sdb", 500'000'000}};
 	after.devices = {{3, "/dev/sda", 100'000'000}};
 	after.device_bytes = 8 * mib;
@@ -48,6 +48,11 @@ TEST_CASE("load is time used between two samples, per thread that could use it",
 	CHECK(load.device_bytes_per_second == 4 * mib);
 	CHECK(load_between(after, after, 2).seconds == 0);
 	CHECK(load_between(before, after, 0).hashing == 0);
+
+	// Where partitions hash by themselves, each can use one core.
+	after.partitions[0].hash_ns = 1'800'000'000;
+	after.partitions[1].hash_ns = 200'000'000;
+	CHECK(load_between(before, after, 0).hashing == Approx(0.9));
 }
 
 TEST_CASE("a busy part of ours is named before the swarm", "[bottleneck]")
@@ -102,6 +107,22 @@ TEST_CASE("with room everywhere the limit, missing peers or the source explain t
 	rows[0].state = torrent_state::seeding;
 	rows[0].up_rate = 5 * mib;
 	CHECK(find_bottleneck(idle, rows, {0, 5 * mib}).what == bottleneck_kind::limit);
+}
+
+TEST_CASE(
+	"of a source that only sends, the busy part is named, or the peers that take no more", "[bottleneck]")
+{
+	std::vector<torrent_row> rows{downloading(0, 1)};
+	rows[0].state = torrent_state::seeding;
+	rows[0].up_rate = 5 * mib;
+	busy_report load;
+	auto const taken = find_bottleneck(load, rows, {});
+	CHECK(taken.what == bottleneck_kind::peers);
+	CHECK(taken.evidence.starts_with("the peers take 5.0 MiB/s"));
+	load.device = 0.95;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::disk);
+	rows[0].up_rate = 0;
+	CHECK(find_bottleneck({}, rows, {}).what == bottleneck_kind::none);
 }
 
 TEST_CASE("threads are found by name and their CPU time grows with work", "[thread-cpu]")

@@ -163,7 +163,7 @@ TEST_CASE("the time that peers waited is added up, and the present episode can b
 	clock.advance(1s);
 	dirty_account account;
 	account.waiting_began(clock.now());
-	CHECK(account.stats()->full_since_ns != 0);
+	CHECK(account.stats()->waited.is_busy());
 	clock.advance(300ms);
 	account.waiting_ended(clock.now());
 	clock.advance(1s);
@@ -171,8 +171,8 @@ TEST_CASE("the time that peers waited is added up, and the present episode can b
 	clock.advance(200ms);
 	account.waiting_ended(clock.now());
 	CHECK(account.stats()->count == 2);
-	CHECK(account.stats()->total_ns == 500'000'000);
-	CHECK(account.stats()->full_since_ns == 0);
+	CHECK(account.stats()->waited.total_ns(clock.now()) == 500'000'000);
+	CHECK_FALSE(account.stats()->waited.is_busy());
 }
 
 TEST_CASE_METHOD(

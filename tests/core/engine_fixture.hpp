@@ -93,10 +93,16 @@ struct engine_fixture {
 		return block;
 	}
 
+	/// As a partition's port and its actor do.
+	void process(job_ptr job)
+	{
+		++stats.queue_depth;
+		engine.process(std::move(job));
+	}
 	std::size_t submit(std::unique_ptr<tracked_job> job)
 	{
 		auto const number = job->number;
-		engine.process(std::move(job));
+		process(std::move(job));
 		return number;
 	}
 	std::size_t write(std::shared_ptr<storage> const &to, int piece, std::uint32_t block, std::byte value)

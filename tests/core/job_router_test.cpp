@@ -223,7 +223,11 @@ private:
 		{
 		}
 		~engine_port() override { (void)engine.stop(); }
-		void submit(std::vector<job_ptr> jobs) override { mailbox.push_back({std::move(jobs)}); }
+		void submit(std::vector<job_ptr> jobs) override
+		{
+			stats.queue_depth += jobs.size();
+			mailbox.push_back({std::move(jobs)});
+		}
 		void press() override { mailbox.push_back({}); }
 		void work()
 		{
@@ -296,6 +300,8 @@ private:
 		for (auto const &port : m_engines)
 			if (port->stats.blocks_clean + port->stats.blocks_dirty != 0)
 				m_wrong += "a drained partition holds blocks; ";
+			else if (port->stats.queue_depth != 0)
+				m_wrong += "a drained partition counts jobs; ";
 		++m_changes;
 		resize(std::size_t{1} << below(5));
 	}

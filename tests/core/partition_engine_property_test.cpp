@@ -202,7 +202,7 @@ private:
 				static_cast<std::ptrdiff_t>(job->target->pieces().piece_offset(job->piece));
 			m_expected[job->number].assign(at, at + job->target->pieces().piece_size(job->piece));
 		}
-		m_fixture.engine.process(std::move(job));
+		m_fixture.process(std::move(job));
 	}
 
 	void check(tracked_job &job)

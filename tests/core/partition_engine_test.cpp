@@ -72,6 +72,24 @@ TEST_CASE("a run of the coalescing size is written at once, the rest after the d
 	CHECK_FALSE(f.engine.next_deadline());
 }
 
+TEST_CASE("the time in calls of the device is that of the thread, however many transfers are under way")
+{
+	engine_fixture f;
+	f.disk->set_queue_depth(8);
+	auto const s = plain(f);
+	auto const began = monotonic_clock::now();
+	for (std::uint32_t i = 0; i < piece_blocks; i += 2)
+		f.write(s, 1, i, a);
+	CHECK(f.stats.device_calls.total_ns(monotonic_clock::now()) == 0);
+	f.engine.flush_all();
+	auto const passed = std::chrono::nanoseconds(monotonic_clock::now() - began).count();
+	CHECK(f.stats.write_ops == piece_blocks / 2);
+	CHECK_FALSE(f.stats.device_calls.is_busy());
+	auto const busy = f.stats.device_calls.total_ns(monotonic_clock::now());
+	CHECK(busy > 0);
+	CHECK(busy <= static_cast<std::uint64_t>(passed));
+}
+
 TEST_CASE("without coalescing every block is written by itself, although its neighbours are there")
 {
 	engine_limits limits;
@@ -725,7 +743,7 @@ TEST_CASE("what was read to be hashed is kept for the readers that follow, unles
 	scan->want_sha1 = true;
 	scan->is_volatile = true;
 	auto const number = scan->number;
-	scanned.engine.process(std::move(scan));
+	scanned.process(std::move(scan));
 	scanned.catch_up();
 	CHECK(scanned.done(number).sha1 == sha1_of(pristine(0, 64 * 1024)));
 	CHECK(scanned.arena->used_blocks() == 0);
@@ -898,6 +916,7 @@ TEST_CASE("a partition whose flush succeeds after another's failed does not make
 	job->piece = piece_index{1};
 	job->length_bytes = block_bytes;
 	job->block = f.filled_block(a);
+	stats.queue_depth = 2;
 	second.process(std::move(job));
 	second.flush_all();
 	// A torrent beside it eats the failure of the device's flush.
@@ -910,6 +929,7 @@ TEST_CASE("a partition whose flush succeeds after another's failed does not make
 	second.process(std::move(sync));
 	CHECK(f.failed(number).operation == "fdatasync");
 	CHECK(s->has_failed());
+	CHECK(stats.queue_depth == 0);
 	(void)second.stop(); // its failure was told
 }
 

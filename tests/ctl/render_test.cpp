@@ -138,7 +138,7 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 			{"index":1,"hashed_bytes":2048,"pieces":12,"lanes_filled":3.25}],"events":{"published":3,"by_kind":{"warning":3}},
 			"uptime_ms":61000})"),
 		false);
-	CHECK(text.find("DEVICE") == std::string::npos);
+	CHECK(text.find("PEERS WAIT AT") == std::string::npos);
 	CHECK(text.find("75.0 %") != std::string::npos);
 	CHECK(text.find(" 2.5 %") != std::string::npos);
 	CHECK(text.find("64.0") != std::string::npos);
@@ -148,6 +148,30 @@ TEST_CASE("stats show hit rate, coalescing and latencies")
 					"     0      0 B       0      -\n"
 					"     1  2.0 KiB      12    3.2\n") != std::string::npos);
 	CHECK(text.find("events: 3, warning 3\nup 1 min 01 s\n") != std::string::npos);
+}
+
+TEST_CASE("stats show whose partitions are slow, and what a device's partitions did together")
+{
+	auto const text =
+		render_stats(json::parse(
+						 R"({"partitions":[{"index":0,"device":"/dev/sda","cache_hits":3,"cache_misses":1},
+			{"index":2,"device":"/dev/sdb","cache_hits":9,"cache_misses":1,
+			"write_latency":{"count":2,"p50_us":900,"p95_us":1500,"p99_us":2000000,"max_us":2000000}},
+			{"index":1,"device":"/dev/sda","cache_hits":1,"cache_misses":1}],
+			"devices":[{"device":"/dev/sda","partitions":2,"cache_hits":4,"cache_misses":2},
+			{"device":"/dev/sdb","partitions":1,"cache_hits":9,"cache_misses":1}]})"),
+			false);
+	auto const first = text.find("        0  /dev/sda  75.0 %");
+	auto const second = text.find("        1  /dev/sda  50.0 %");
+	auto const both = text.find("      all  /dev/sda  66.6 %");
+	auto const other = text.find("        2  /dev/sdb  90.0 %");
+	REQUIRE(both != std::string::npos);
+	REQUIRE(other != std::string::npos);
+	CHECK(first < second);
+	CHECK(second < both);
+	CHECK(both < other);
+	CHECK(text.find("all  /dev/sdb") == std::string::npos);
+	CHECK(text.find("        2  /dev/sdb  write        2  900 us") != std::string::npos);
 }
 
 TEST_CASE("stats show of each device what it has to write and how its peers are held back")

@@ -109,18 +109,30 @@ TEST_CASE("stats sum the counters of all partitions, of those that ended too")
 	report.budget_blocks = 4;
 	report.blocks_refused = 2;
 	report.partitions[1].device = "/dev/sda";
-	report.devices.push_back({"/dev/sda", disk_kind::rotational, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+	report.devices.push_back({"/dev/sda", disk_kind::rotational, 2, 3, 4, 5, 6, 7, 8, {}});
+	report.devices[0].counters.errors = 9;
+	report.devices[0].counters.retries = 10;
+	report.devices[0].counters.queue_depth = 11;
+	report.devices[0].counters.read_latency.p95_us = 12;
 	auto const shown = to_json(report);
 	CHECK(shown["totals"]["write_ops"] == 15);
 	CHECK(shown["partitions"][1]["write_ops"] == 3);
 	CHECK(shown["totals"]["ahead_blocks"] == 5);
 	CHECK(shown["totals"]["ahead_unused_blocks"] == 4);
 	CHECK(shown["partitions"][1]["device"] == "/dev/sda");
-	CHECK(shown["devices"] ==
-		json::parse(
-			R"([{"device":"/dev/sda","kind":"rotational","partitions":2,"dirty_bytes":3,"dirty_mark_bytes":4,
-			"drain_bytes_per_second":5,"blocks_refused":6,"backpressure_count":7,"backpressure_ms":8,"errors":9,
-			"retries":10}])"));
+	REQUIRE(shown["devices"].size() == 1);
+	auto const &device = shown["devices"][0];
+	auto const expected = json::parse(
+		R"({"device":"/dev/sda","kind":"rotational","partitions":2,"dirty_bytes":3,"dirty_mark_bytes":4,
+		"drain_bytes_per_second":5,"blocks_refused":6,"backpressure_count":7,"backpressure_ms":8,"errors":9,
+		"retries":10,"queue_depth":11})");
+	for (auto const &[key, value] : expected.items()) {
+		INFO(key);
+		CHECK(device[key] == value);
+	}
+	CHECK(device["read_latency"]["p95_us"] == 12);
+	CHECK(device.contains("cache_hits"));
+	CHECK(device.contains("blocks_written"));
 	CHECK(shown["budget"]["capacity_bytes"] == 65536);
 	CHECK(shown["budget"]["blocks_refused"] == 2);
 }
