@@ -16,13 +16,18 @@ constexpr bool is_piece_size(std::uint32_t bytes)
 	return bytes >= created_piece_bytes_min && bytes <= created_piece_bytes_max && std::has_single_bit(bytes);
 }
 
-/// The largest piece that still leaves a swarm about 1,000 pieces to trade.
+/// Pieces of 1 MiB, which is as many as a fast target can hash side by side; smaller ones, where a swarm
+/// would have less than about 1,000 to trade, and larger ones, where there would be more than 65,536 to tell
+/// of.
 constexpr std::uint32_t choose_piece_bytes(std::uint64_t covered_bytes)
 {
 	constexpr std::uint64_t pieces_wanted = 1000;
-	auto const fitting = std::bit_floor(std::max<std::uint64_t>(covered_bytes / pieces_wanted, 1));
-	return static_cast<std::uint32_t>(
-		std::clamp<std::uint64_t>(fitting, created_piece_bytes_min, created_piece_bytes_max));
+	constexpr std::uint64_t pieces_most = 65'536;
+	constexpr std::uint64_t best_bytes = 1024 * 1024;
+	auto const of_few = std::bit_floor(std::max<std::uint64_t>(covered_bytes / pieces_wanted, 1));
+	auto const of_many = std::bit_ceil((covered_bytes + pieces_most - 1) / pieces_most);
+	return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+		std::max(std::min(of_few, best_bytes), of_many), created_piece_bytes_min, created_piece_bytes_max));
 }
 
 } // namespace ezio

@@ -46,7 +46,10 @@ TEST_CASE("the piece size leaves about a thousand pieces")
 	CHECK(choose_piece_bytes(1) == 64 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{200} << 20) == 128 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{1} << 30) == 1024 * 1024);
-	CHECK(choose_piece_bytes(std::uint64_t{5} << 30) == 4 * 1024 * 1024);
+	CHECK(choose_piece_bytes(std::uint64_t{5} << 30) == 1024 * 1024);
+	CHECK(choose_piece_bytes(std::uint64_t{64} << 30) == 1024 * 1024);
+	CHECK(choose_piece_bytes((std::uint64_t{64} << 30) + 1) == 2 * 1024 * 1024);
+	CHECK(choose_piece_bytes(std::uint64_t{256} << 30) == 4 * 1024 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{1} << 45) == 16 * 1024 * 1024);
 	CHECK(is_piece_size(64 * 1024));
 	CHECK_FALSE(is_piece_size(32 * 1024));
