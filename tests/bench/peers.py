@@ -107,8 +107,9 @@ def measured(outcome, pids, probe):
 class EziodVariant(Variant):
     """Our daemons. They live as long as the variant, so that only the first transfer touches new memory."""
 
-    def __init__(self, name, targets, disk=None, settings=None):
+    def __init__(self, name, targets, disk=None, settings=None, opener="target"):
         super().__init__(name)
+        self.opener = opener
         self.count, self.settings = targets, {"disk": dict(disk or {}), **(settings or {})}
         self.room, self.seeder, self.daemons = None, None, []
 
@@ -128,14 +129,26 @@ class EziodVariant(Variant):
         with scene.places(kind) as (source, places):
             return self.move(scene, source, places, probe)
 
+    def begin(self, scene, source, places):
+        """The additions within the measured time: those of the side that opens the connections."""
+        if self.opener == "seeder":
+            self.seeder.add(scene.torrent, source, "--seed", *(word for daemon in self.daemons for word in ("--peer", daemon.peer)))
+            return
+        for daemon, place in zip(self.daemons, places):
+            daemon.add(scene.torrent, place, "--peer", self.seeder.peer)
+
     def move(self, scene, source, places, probe):
-        self.seeder.add(scene.torrent, source, "--seed")
-        self.seeder.wait_for_state("seeding")
+        if self.opener == "seeder":
+            for daemon, place in zip(self.daemons, places):
+                daemon.add(scene.torrent, place)
+                daemon.wait_for_state("downloading")
+        else:
+            self.seeder.add(scene.torrent, source, "--seed")
+            self.seeder.wait_for_state("seeding")
         outcome = {}
         asked = time.time()
         with measured(outcome, self.pids(), probe):
-            for daemon, place in zip(self.daemons, places):
-                daemon.add(scene.torrent, place, "--peer", self.seeder.peer)
+            self.begin(scene, source, places)
             for daemon in self.daemons:
                 daemon.wait_synced(seconds=DEADLINE)
         outcome["start"] = connected_at(self.daemons[-1], asked) - asked
