@@ -17,12 +17,12 @@ std::uint32_t partitions_by_kind(disk_kind kind, std::uint32_t cores)
 	case disk_kind::rotational:
 		return 2;
 	case disk_kind::nvme:
-		return std::clamp(cores, 4u, 8u);
+		return std::clamp(cores, 2u, 8u);
 	case disk_kind::solid:
 	case disk_kind::unknown:
 		break;
 	}
-	return std::clamp(cores, 2u, 4u);
+	return std::clamp((cores + 1) / 2, 1u, 4u);
 }
 
 } // namespace

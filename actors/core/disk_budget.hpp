@@ -26,8 +26,9 @@ struct disk_budget {
 
 /// How many partitions a device gets that comes as number @p devices. What the operator chose; else by kind,
 /// since a partition keeps at least one transfer going. Rotational: 2, the next transfer waits at the device
-/// while the head moves for one. Solid: one a core, 2 to 4, what fills one link with large transfers; more
-/// than there are cores cost wake-ups. NVMe: one a core, 4 to 8. Never so many that a partition's part of the
+/// while the head moves for one. Solid and unknown: one for two cores, 1 to 4. Each hand-over wakes another
+/// thread, and what piles up while one is in a call of the device becomes the next batch, many transfers at a
+/// time. NVMe: one a core, 2 to 8. Never so many that a partition's part of the
 /// device's share of cache-size falls below 16 MiB: it holds the pieces on their way. At least 1.
 std::uint32_t partitions_for(disk_budget const &budget, disk_kind kind, std::uint32_t devices);
 

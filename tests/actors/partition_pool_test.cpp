@@ -52,7 +52,7 @@ struct pool_bench {
 		disk_budget budget;
 		budget.capacity_blocks = 512 * mib / block_bytes;
 		budget.dirty_bytes = 12 * mib;
-		budget.cores = 4;
+		budget.cores = 8;
 		budget.partitions = partitions;
 		return budget;
 	}

@@ -29,9 +29,10 @@ TEST_CASE("auto goes by the kind of the device and the cores")
 	};
 	CHECK(count(disk_kind::rotational, 16) == 2);
 	CHECK(count(disk_kind::solid, 16) == 4);
-	CHECK(count(disk_kind::solid, 3) == 3);
-	CHECK(count(disk_kind::unknown, 1) == 2);
-	CHECK(count(disk_kind::nvme, 2) == 4);
+	CHECK(count(disk_kind::solid, 3) == 2);
+	CHECK(count(disk_kind::solid, 2) == 1);
+	CHECK(count(disk_kind::unknown, 1) == 1);
+	CHECK(count(disk_kind::nvme, 1) == 2);
 	CHECK(count(disk_kind::nvme, 6) == 6);
 	CHECK(count(disk_kind::nvme, 64) == 8);
 }
