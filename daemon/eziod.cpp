@@ -110,6 +110,7 @@ struct eziod::impl {
 	caf_config actor_config;
 	caf::actor_system system{actor_config};
 	std::unique_ptr<hasher_pool> hashers;
+	std::string kernel_in_force; ///< of many pieces, as a word of hashing-simd
 	std::unique_ptr<partition_pool> partitions;
 	supervisor_actor supervisor;
 	session_actor session;
@@ -270,8 +271,9 @@ result<void> eziod::impl::make_hashers()
 	for (auto const &rate : (*plan)->rates())
 		report->debug("{}: SHA-1 {:.2f} GB/s, SHA-256 {:.2f} GB/s", rate.kernel->name,
 			rate.sha1_bytes_per_second / 1e9, rate.sha256_bytes_per_second / 1e9);
-	report->info("hashing one piece by {}, many by {}", (*plan)->choose(sha_kind::sha1, 1).name,
-		(*plan)->choose(sha_kind::sha1, sha_lanes_max).name);
+	auto const &lanes = (*plan)->choose(sha_kind::sha1, sha_lanes_max);
+	report->info("hashing one piece by {}, many by {}", (*plan)->choose(sha_kind::sha1, 1).name, lanes.name);
+	kernel_in_force = lanes.family;
 	hashers = std::make_unique<hasher_pool>(system, std::move(*plan));
 	return {};
 }
@@ -389,6 +391,7 @@ void eziod::impl::start_settings()
 	targets.partitions_now = [this] { return partitions_now(); };
 	targets.engine = [this](io_engine wanted) { engines->choose(wanted); };
 	targets.engine_in_force = [this] { return engines->in_force(); };
+	targets.kernel_in_force = [this] { return kernel_in_force; };
 	targets.hashers = [this](hash_sizes const &sizes) { apply_hashing(sizes); };
 	targets.checkpoints = [this](checkpoint_limits const &limits) {
 		caf::anon_send(session, limits_atom::value, limits);

@@ -91,6 +91,8 @@ setting_row live_settings::row_of(schema_row const &row) const
 		shown.effective += now.empty() ? "" : " (" + now + ")";
 	} else if (row.key == "hashing-threads")
 		shown.effective += " (" + std::to_string(hash_sizes_of(m_in_force, m_context.on).hashers) + ")";
+	else if (row.key == "hashing-simd")
+		shown.effective += " (" + m_targets.kernel_in_force() + ")";
 	else if (row.key == "dirty-limit")
 		shown.effective +=
 			" (" + std::to_string(disk_budget_of(m_in_force, m_context.on).dirty_bytes / (1024 * 1024)) + ")";

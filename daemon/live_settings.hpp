@@ -26,6 +26,8 @@ struct settings_targets {
 	/// How many partitions there are of which device, for reports: "4 on /dev/sda".
 	std::function<std::string()> partitions_now;
 	std::function<void(hash_sizes const &)> hashers;
+	/// What many pieces are hashed by, as a word of hashing-simd.
+	std::function<std::string()> kernel_in_force;
 	std::function<void(checkpoint_limits const &)> checkpoints;
 	std::function<void(verify_rate)> verifying;
 	std::function<result<void>(std::string const &level, std::vector<std::string> const &levels)> log;

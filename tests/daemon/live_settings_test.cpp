@@ -50,6 +50,7 @@ struct fixture {
 		targets.partitions_now = [this] { return partitions_now; };
 		targets.engine = [this](io_engine wanted) { engines.push_back(wanted); };
 		targets.engine_in_force = [this] { return engine_in_force; };
+		targets.kernel_in_force = [] { return "avx2"; };
 		targets.hashers = [this](hash_sizes const &hashing) { hashers.push_back(hashing); };
 		targets.verifying = [this](verify_rate rate) { verify_rates.push_back(rate.bytes_per_second); };
 		targets.log = [this](std::string const &level, std::vector<std::string> const &) -> result<void> {
@@ -213,6 +214,11 @@ TEST_CASE_METHOD(fixture, "partitions follow their setting")
 	CHECK(budgets.back().partitions == 8u);
 	REQUIRE(settings->set("aio-threads", "auto", false));
 	CHECK_FALSE(partitions.back().partitions);
+}
+
+TEST_CASE_METHOD(fixture, "the kernel that was found to hash fastest is shown")
+{
+	CHECK(effective("hashing-simd") == "auto (avx2)");
 }
 
 TEST_CASE_METHOD(fixture, "an I/O engine is chosen live, and what is used instead of it is shown")
