@@ -1,9 +1,11 @@
 """What a process, its threads and the machine have used, read from /proc; medians and tables of it."""
 import collections
+import mmap
 import os
 import pathlib
 import platform
 import statistics
+import time
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -21,6 +23,24 @@ def show_size(count):
         if count >= unit and count % unit == 0:
             return f"{count // unit} {name}"
     return f"{count} B"
+
+
+def available_bytes():
+    for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def touch_free_memory(wanted_bytes):
+    """Takes memory and gives it back, so that what follows finds pages that a virtual machine already has: it gives free ones back to its host,
+    and waits ten times as long for the next touch. Returns what that cost, in seconds per GiB."""
+    taken = min(wanted_bytes, available_bytes() - 2 * GIB) // MIB * MIB
+    if taken <= 0:
+        return float("nan")
+    began = time.monotonic()
+    mmap.mmap(-1, taken, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
+    return (time.monotonic() - began) * GIB / taken
 
 
 def _stat(path):
