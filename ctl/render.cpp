@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 namespace ezio::ctl
@@ -104,10 +105,13 @@ std::vector<counted_part> parts_of(json const &stats)
 	auto const &devices = member(stats, "devices");
 	if (devices.empty())
 		add_partitions_of(nullptr);
+	std::set<std::string> shown; // two file systems may be mounted at one place, one over the other
 	for (auto const &device : devices) {
 		auto const name = text(device, "device");
-		add_partitions_of(&name);
-		if (number(device, "partitions") > 1)
+		if (shown.insert(name).second)
+			add_partitions_of(&name);
+		// An older daemon does not add them up.
+		if (number(device, "partitions") > 1 && device.contains("cache_hits"))
 			parts.push_back({"all", name, device});
 	}
 	return parts;

@@ -26,19 +26,22 @@ double share(std::uint64_t before, std::uint64_t after, double seconds, std::uin
 /// The part that was busy for the most of the time, and how much.
 struct busiest_part {
 	std::string device;
-	double part_of_time = 0;
+	double part_of_time = 0; ///< but for hashing
+	double hashing = 0;
 };
 
-busiest_part busiest_of(std::vector<load_sample::part> const &before,
-	std::vector<load_sample::part> const &after, std::uint64_t load_sample::part::*ns, double seconds)
+busiest_part busiest_of(
+	std::vector<load_sample::part> const &before, std::vector<load_sample::part> const &after, double seconds)
 {
 	busiest_part found;
 	for (auto const &now : after) {
 		auto const then = std::find_if(
 			before.begin(), before.end(), [&now](auto const &known) { return known.number == now.number; });
-		auto const part = share(then == before.end() ? 0 : (*then).*ns, now.*ns, seconds);
-		if (part > found.part_of_time)
-			found = {now.device, part};
+		bool const is_known = then != before.end();
+		auto const part = share(is_known ? then->ns : 0, now.ns, seconds);
+		auto const hashing = share(is_known ? then->hash_ns : 0, now.hash_ns, seconds);
+		if (part + hashing > found.part_of_time + found.hashing)
+			found = {now.device, part, hashing};
 	}
 	return found;
 }
@@ -68,13 +71,11 @@ busy_report load_between(load_sample const &before, load_sample const &after, st
 	if (report.seconds <= 0)
 		return {};
 	report.network = share(before.network_cpu_ns, after.network_cpu_ns, report.seconds);
-	using part = load_sample::part;
-	auto const partition = busiest_of(before.partitions, after.partitions, &part::ns, report.seconds);
-	auto const device = busiest_of(before.devices, after.devices, &part::ns, report.seconds);
-	auto const inline_hashing =
-		busiest_of(before.partitions, after.partitions, &part::hash_ns, report.seconds);
-	report.hashing = std::max(
-		share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers), inline_hashing.part_of_time);
+	auto const partition = busiest_of(before.partitions, after.partitions, report.seconds);
+	auto const device = busiest_of(before.devices, after.devices, report.seconds);
+	report.inline_hashing = partition.hashing;
+	report.hashing =
+		std::max(share(before.hash_cpu_ns, after.hash_cpu_ns, report.seconds, hashers), partition.hashing);
 	report.device = partition.part_of_time;
 	report.backpressure = device.part_of_time;
 	report.busiest = device.part_of_time >= often_held_back ? device.device : partition.device;
@@ -121,11 +122,19 @@ bottleneck find_bottleneck(busy_report const &load, std::span<torrent_row const>
 			++alone;
 	}
 
-	if (load.backpressure >= often_held_back || load.device >= busy)
+	// A partition that hashes by itself does either.
+	bool const is_partition_full = load.device + load.inline_hashing >= busy;
+	bool const is_rather_hashing = load.inline_hashing > load.device;
+	if (load.backpressure >= often_held_back || load.device >= busy ||
+		(is_partition_full && !is_rather_hashing))
 		return {bottleneck_kind::disk,
 			load.busiest + ": device calls take " + percent(load.device) +
 				" of the busiest partition's time, peers wait for the disk " + percent(load.backpressure) +
 				" of the time; all disks together move " + mib_per_second(load.device_bytes_per_second)};
+	if (is_partition_full)
+		return {bottleneck_kind::hashing,
+			load.busiest + ": the busiest partition hashes " + percent(load.inline_hashing) +
+				" of the time by itself, device calls take " + percent(load.device)};
 	if (load.hashing >= busy)
 		return {bottleneck_kind::hashing,
 			"the hashing threads are busy " + percent(load.hashing) + " of the time"};

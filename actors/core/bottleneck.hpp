@@ -33,10 +33,11 @@ struct load_sample {
 struct busy_report {
 	double seconds = 0; ///< 0: nothing was measured yet
 	double network = 0;
-	double hashing = 0;      ///< of the hashers that there are, or the partition that hashes most by itself
-	double device = 0;       ///< of the busiest partition
-	double backpressure = 0; ///< of the device that holds its peers back most
-	std::string busiest;     ///< that device, or else that of the busiest partition
+	double hashing = 0;        ///< of the hashers that there are, or of what the busiest partition hashes
+	double inline_hashing = 0; ///< by the busiest partition, which cannot do anything else meanwhile
+	double device = 0;         ///< calls of the device by the busiest partition
+	double backpressure = 0;   ///< of the device that holds its peers back most
+	std::string busiest;       ///< that device, or else that of the busiest partition
 	std::uint64_t device_bytes_per_second = 0;
 };
 

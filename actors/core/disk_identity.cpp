@@ -42,17 +42,20 @@ bool is_rotating_below(std::uint64_t device_number, system_paths const &paths, i
 	if (!location)
 		return false;
 	auto const &storage = location->storage;
-	if (storage.inode != 0)
+	bool const is_followed = block_topology(paths).is_known_block_device(storage.device_number);
+	if (storage.inode != 0 && is_followed)
 		return is_rotating_below(storage.device_number, paths, depth + 1);
+	// A loop device whose file is gone, or on no device or several: what the kernel makes of it.
+	auto const number = is_followed ? storage.device_number : device_number;
 	std::error_code ec;
-	auto const directory = fs::canonical(paths.sys + "/dev/block/" + number_text(storage.device_number), ec);
+	auto const directory = fs::canonical(paths.sys + "/dev/block/" + number_text(number), ec);
 	if (ec)
 		return false;
 	bool has_parts = false;
 	for (fs::directory_iterator part(directory / "slaves", ec), end; !ec && part != end; part.increment(ec)) {
 		has_parts = true;
-		auto const number = read_device_number(part->path() / "dev");
-		if (number && is_rotating_below(*number, paths, depth + 1))
+		auto const below = read_device_number(part->path() / "dev");
+		if (below && is_rotating_below(*below, paths, depth + 1))
 			return true;
 	}
 	if (has_parts)

@@ -9,8 +9,9 @@
 namespace ezio
 {
 
-/// Counters of one disk partition, written by its thread (relaxed) and read by anyone at any time, so that
-/// asking never waits for a device. Bytes and operations count from the start of the daemon.
+/// Counters of one disk partition, written by its thread (relaxed), but for queue_depth, and read by anyone
+/// at any time, so that asking never waits for a device. Bytes and operations count from the start of the
+/// daemon.
 struct partition_stats {
 	std::atomic<std::uint64_t> cache_hits{0};          ///< blocks of read and hash jobs found in the cache
 	std::atomic<std::uint64_t> cache_misses{0};        ///< the others; what was read ahead in time is a hit

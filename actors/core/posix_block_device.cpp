@@ -86,7 +86,6 @@ result<device_facts> read_device_facts(int fd, std::string const &path)
 		if (::fstatvfs(fd, &file_system) != 0)
 			return make_system_error("fstatvfs", path, errno);
 		facts.geometry.size_bytes = static_cast<std::uint64_t>(status.st_size);
-		facts.geometry.is_rotational = is_rotating(status.st_dev);
 		facts.is_read_only = (file_system.f_flag & ST_RDONLY) != 0;
 		facts.device_number = status.st_dev;
 		facts.inode = status.st_ino;
@@ -109,7 +108,6 @@ result<device_facts> read_device_facts(int fd, std::string const &path)
 	facts.geometry.size_bytes = size;
 	facts.geometry.logical_sector_bytes = static_cast<std::uint32_t>(sector);
 	facts.geometry.is_block_device = true;
-	facts.geometry.is_rotational = is_rotating(status.st_rdev);
 	facts.is_read_only = is_read_only != 0;
 	facts.device_number = status.st_rdev;
 	return facts;
@@ -128,9 +126,10 @@ result<std::unique_ptr<posix_block_device>> posix_block_device::open(std::string
 	unique_fd fd(open_retrying(path, flags));
 	if (!fd)
 		return make_system_error("open", name, errno);
-	auto const facts = read_device_facts(fd.number(), name);
+	auto facts = read_device_facts(fd.number(), name);
 	if (!facts)
 		return facts.failure();
+	facts->geometry.is_rotational = is_rotating(facts->device_number);
 	std::unique_ptr<posix_block_device> device(
 		new posix_block_device(std::move(name), facts->geometry, std::move(fd)));
 	// Others wrote before us: a handle that was closed meanwhile, or a program that ended. What they left in

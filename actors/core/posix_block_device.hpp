@@ -24,8 +24,8 @@ struct device_facts {
 	std::uint64_t inode = 0;         ///< regular file only
 };
 
-/// Asks for size, sector size, write protection and identity of @p fd. Fails with errc::invalid_argument if
-/// it is neither a block device nor a regular file. Any thread.
+/// Asks for size, sector size, write protection and identity of @p fd; not whether it rotates. Fails with
+/// errc::invalid_argument if it is neither a block device nor a regular file. Any thread.
 result<device_facts> read_device_facts(int fd, std::string const &path);
 
 /// A block device or regular file behind preadv(2), pwritev(2) and fdatasync(2): at most two descriptors, a

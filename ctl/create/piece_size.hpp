@@ -16,9 +16,9 @@ constexpr bool is_piece_size(std::uint32_t bytes)
 	return bytes >= created_piece_bytes_min && bytes <= created_piece_bytes_max && std::has_single_bit(bytes);
 }
 
-/// Pieces of 1 MiB, which is as many as a fast target can hash side by side; smaller ones, where a swarm
-/// would have less than about 1,000 to trade, and larger ones, where there would be more than 65,536 to tell
-/// of.
+/// 1 MiB: so many pieces come at a time that a fast target can hash them side by side. Less where a swarm
+/// would have fewer than about 1,000 to trade; more, up to 16 MiB, where there would be more than 65,536 to
+/// tell of.
 constexpr std::uint32_t choose_piece_bytes(std::uint64_t covered_bytes)
 {
 	constexpr std::uint64_t pieces_wanted = 1000;

@@ -29,15 +29,15 @@ def available_bytes():
     for line in pathlib.Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
-    return 0
+    raise AssertionError("no MemAvailable")
 
 
 def touch_free_memory(wanted_bytes):
     """Takes memory and gives it back, so that what follows finds pages that a virtual machine already has: it gives free ones back to its host,
-    and waits ten times as long for the next touch. Returns what that cost, in seconds per GiB."""
+    and waits ten times as long for the next touch. Returns what that cost, in seconds per GiB; None if nothing could be taken."""
     taken = min(wanted_bytes, available_bytes() - 2 * GIB) // MIB * MIB
     if taken <= 0:
-        return float("nan")
+        return None
     began = time.monotonic()
     mmap.mmap(-1, taken, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE).close()
     return (time.monotonic() - began) * GIB / taken

@@ -52,7 +52,29 @@ TEST_CASE("load is time used between two samples, per thread that could use it",
 	// Where partitions hash by themselves, each can use one core.
 	after.partitions[0].hash_ns = 1'800'000'000;
 	after.partitions[1].hash_ns = 200'000'000;
-	CHECK(load_between(before, after, 0).hashing == Approx(0.9));
+	auto const by_itself = load_between(before, after, 0);
+	CHECK(by_itself.hashing == Approx(0.9));
+	CHECK(by_itself.inline_hashing == Approx(0.9));
+	CHECK(by_itself.device == Approx(0));
+	CHECK(by_itself.busiest == "/dev/sda");
+}
+
+TEST_CASE(
+	"a partition that hashes by itself is full when hashing and device calls together are", "[bottleneck]")
+{
+	std::vector<torrent_row> const rows{downloading(100 * mib, 3)};
+	busy_report load;
+	load.busiest = "/dev/sda";
+	load.device = 0.5;
+	load.inline_hashing = load.hashing = 0.4;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::disk);
+	load.device = 0.4;
+	load.inline_hashing = load.hashing = 0.5;
+	auto const found = find_bottleneck(load, rows, {});
+	CHECK(found.what == bottleneck_kind::hashing);
+	CHECK(found.evidence.starts_with("/dev/sda: "));
+	load.device = 0.2;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::source);
 }
 
 TEST_CASE("a busy part of ours is named before the swarm", "[bottleneck]")

@@ -18,11 +18,28 @@ namespace fs = std::filesystem;
 namespace
 {
 
-/// A sysfs and a procfs made of files: a disk with a partition, a loop device with one, and mounts.
-struct made_up_machine {
+/// A sysfs and a procfs made of files.
+struct empty_machine {
 	temporary_directory directory;
 	system_paths paths{directory.file("sys"), directory.file("proc")};
 
+	void write(std::string const &name, std::string const &text) const
+	{
+		fs::path const path = directory.file(name);
+		fs::create_directories(path.parent_path());
+		std::ofstream(path) << text << '\n';
+	}
+	void add(std::string const &name, std::string const &number, std::string const &disk) const
+	{
+		auto const home = "sys/devices/" + (disk.empty() ? "" : disk + "/") + name;
+		write(home + "/dev", number);
+		fs::create_directories(directory.file("sys/dev/block"));
+		fs::create_directory_symlink(directory.file(home), directory.file("sys/dev/block/" + number));
+	}
+};
+
+/// A disk with a partition, a loop device with one, and mounts.
+struct made_up_machine : empty_machine {
 	made_up_machine()
 	{
 		add("sda", "8:0", "");
@@ -41,19 +58,6 @@ struct made_up_machine {
 		write("proc/self/mountinfo",
 			"22 1 8:2 / / rw - ext4 /dev/sda2 rw\n"
 			"23 22 0:41 / /srv/images\\040here rw - tmpfs tmpfs rw");
-	}
-	void write(std::string const &name, std::string const &text) const
-	{
-		fs::path const path = directory.file(name);
-		fs::create_directories(path.parent_path());
-		std::ofstream(path) << text << '\n';
-	}
-	void add(std::string const &name, std::string const &number, std::string const &disk) const
-	{
-		auto const home = "sys/devices/" + (disk.empty() ? "" : disk + "/") + name;
-		write(home + "/dev", number);
-		fs::create_directories(directory.file("sys/dev/block"));
-		fs::create_directory_symlink(directory.file(home), directory.file("sys/dev/block/" + number));
 	}
 };
 
@@ -145,22 +149,34 @@ TEST_CASE_METHOD(made_up_machine, "what is built on disks rotates if one of them
 	CHECK(is_rotating(makedev(253, 0), paths));
 }
 
-TEST_CASE_METHOD(made_up_machine, "a loop device rotates if the disk of its file does")
+// Without devices whose numbers a real disk may have.
+TEST_CASE_METHOD(empty_machine, "a loop device rotates if the disk of its file does")
 {
 	auto const image = directory.file("image");
 	std::ofstream(image) << "bytes";
 	struct stat status = {};
 	REQUIRE(::stat(image.c_str(), &status) == 0);
-	add("loop5", "7:5", "");
+	constexpr unsigned loop_minor = 200'000;
+	add("loop5", "7:200000", "");
 	write("sys/devices/loop5/size", "8");
 	write("sys/devices/loop5/queue/rotational", "1");
 	write("sys/devices/loop5/loop/backing_file", image);
-	CHECK_FALSE(is_rotating(makedev(7, 5), paths)); // on no disk of this machine
+	// On no disk of this machine, nor with a file: what the kernel says of the loop device itself.
+	CHECK(is_rotating(makedev(7, loop_minor), paths));
+	write("sys/devices/loop5/queue/rotational", "0");
+	CHECK_FALSE(is_rotating(makedev(7, loop_minor), paths));
+	write("sys/devices/loop5/loop/backing_file", directory.file("no image"));
+	CHECK_FALSE(is_rotating(makedev(7, loop_minor), paths));
+	write("sys/devices/loop5/queue/rotational", "1");
+	CHECK(is_rotating(makedev(7, loop_minor), paths));
+	write("sys/devices/loop5/loop/backing_file", image);
 	auto const number = std::to_string(major(status.st_dev)) + ':' + std::to_string(minor(status.st_dev));
 	add("sdb1", number, "");
 	write("sys/devices/sdb1/size", "1000");
+	write("sys/devices/sdb1/queue/rotational", "0");
+	CHECK_FALSE(is_rotating(makedev(7, loop_minor), paths));
 	write("sys/devices/sdb1/queue/rotational", "1");
-	CHECK(is_rotating(makedev(7, 5), paths));
+	CHECK(is_rotating(makedev(7, loop_minor), paths));
 }
 
 TEST_CASE_METHOD(made_up_machine, "devices that stand on each other in a circle rotate nowhere")

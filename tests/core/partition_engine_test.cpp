@@ -76,6 +76,7 @@ TEST_CASE("the time in calls of the device is that of the thread, however many t
 {
 	engine_fixture f;
 	f.disk->set_queue_depth(8);
+	f.disk->set_took(1h);
 	auto const s = plain(f);
 	auto const began = monotonic_clock::now();
 	for (std::uint32_t i = 0; i < piece_blocks; i += 2)
@@ -84,6 +85,7 @@ TEST_CASE("the time in calls of the device is that of the thread, however many t
 	f.engine.flush_all();
 	auto const passed = std::chrono::nanoseconds(monotonic_clock::now() - began).count();
 	CHECK(f.stats.write_ops == piece_blocks / 2);
+	CHECK(f.stats.write_latency.summarize().max_us == 3'600'000'000);
 	CHECK_FALSE(f.stats.device_calls.is_busy());
 	auto const busy = f.stats.device_calls.total_ns(monotonic_clock::now());
 	CHECK(busy > 0);

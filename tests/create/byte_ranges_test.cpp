@@ -41,7 +41,7 @@ TEST_CASE("ranges that fit are left alone")
 	CHECK(total_bytes(ranges) == 8192);
 }
 
-TEST_CASE("the piece size leaves about a thousand pieces")
+TEST_CASE("pieces are of 1 MiB, unless there would be too few or too many of them")
 {
 	CHECK(choose_piece_bytes(1) == 64 * 1024);
 	CHECK(choose_piece_bytes(std::uint64_t{200} << 20) == 128 * 1024);

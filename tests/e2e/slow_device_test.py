@@ -140,6 +140,8 @@ class SlowDevices(unittest.TestCase):
             pause = Pause(laboratory.folder / "pause")
             slow_device = laboratory.loop(laboratory.nbd("nbd", HANGING, "--filter=pause", "--filter=rate", "rate=80M",
                                                          f"pause-control={pause.path}"))
+            # More than the one that it is told to make of them, wherever this runs.
+            swarm.target.ctl("set", "aio-threads", "2")
             slow = swarm.add("slow", slow_device)
             target = swarm.target
             target.wait_for(lambda row: 0 < row["pieces_done"] < row["pieces_total"], "half way", slow)

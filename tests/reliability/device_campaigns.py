@@ -22,7 +22,8 @@ SWEPT = 4 * MIB
 
 
 def target_of(laboratory, swarm, device, settings, *options):
-    daemon = laboratory.daemon("target", settings)
+    # Two partitions wherever this runs: what they do at the same time is part of what is tried.
+    daemon = laboratory.daemon("target", settings | {"disk": {"aio-threads": 2} | settings["disk"]})
     daemon.add(swarm.torrent, device, "--peer", swarm.seeder.peer, *options)
     return daemon
 

@@ -19,7 +19,7 @@ std::uint64_t total_bytes(std::span<Buffer const> buffers)
 }
 
 template <class Transfer, class Call>
-void perform_queued(std::span<Transfer> batch, Call const &call)
+void perform_queued(std::span<Transfer> batch, std::chrono::nanoseconds took, Call const &call)
 {
 	bool has_failed = false;
 	for (auto it = batch.rbegin(); it != batch.rend(); ++it) {
@@ -27,6 +27,7 @@ void perform_queued(std::span<Transfer> batch, Call const &call)
 			it->outcome = make_error(errc::aborted, "left out by the fake device");
 		else
 			it->outcome = call(*it);
+		it->took = took;
 		has_failed = has_failed || !it->outcome;
 	}
 }
@@ -203,16 +204,16 @@ void fake_block_device::read_batch(std::span<device_read> batch)
 {
 	if (m_queue_depth == 1)
 		return block_device::read_batch(batch);
-	perform_queued(
-		batch, [this](device_read const &read) { return read_at(read.buffers, read.offset_bytes); });
+	perform_queued(batch, m_disk->took(),
+		[this](device_read const &read) { return read_at(read.buffers, read.offset_bytes); });
 }
 
 void fake_block_device::write_batch(std::span<device_write> batch)
 {
 	if (m_queue_depth == 1)
 		return block_device::write_batch(batch);
-	perform_queued(
-		batch, [this](device_write const &write) { return write_at(write.buffers, write.offset_bytes); });
+	perform_queued(batch, m_disk->took(),
+		[this](device_write const &write) { return write_at(write.buffers, write.offset_bytes); });
 }
 
 result<std::unique_ptr<block_device>> fake_device_claim::open_handle()

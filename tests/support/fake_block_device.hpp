@@ -52,6 +52,9 @@ public:
 	/// first, and none beside a failed one is left out: the worst that a queue may do. Not while others use
 	/// it.
 	void set_queue_depth(std::size_t depth) { m_queue_depth = depth; }
+	/// What each transfer of a queue says that it took.
+	void set_took(std::chrono::nanoseconds took) { m_took = took; }
+	std::chrono::nanoseconds took() const { return m_took; }
 	std::size_t queue_depth() const { return m_queue_depth; }
 	/// What its geometry tells from then on. Not while others use it.
 	void set_rotational(bool is_rotational) { m_geometry.is_rotational = is_rotational; }
@@ -79,6 +82,7 @@ private:
 	std::shared_ptr<fault_plan> m_faults;
 	std::shared_ptr<flush_history> m_flushes = std::make_shared<flush_history>();
 	std::size_t m_queue_depth = 1;
+	std::chrono::nanoseconds m_took{};
 	mutable std::mutex m_mutex; ///< guards all below
 	std::vector<std::byte> m_content;
 	std::vector<std::byte> m_durable;
