@@ -8,16 +8,20 @@ namespace ezio
 namespace
 {
 
-/// For each partition. Pieces go to partitions as by chance, so that one with room is missed by so many in a
-/// row about once in ten million times.
-constexpr std::size_t refusals_to_give_up = 16;
+/// Refused stretches in a row after which no partition has room. Pieces go to partitions as by chance, so
+/// that one with room is missed by 16 for each about once in ten million times; and what a cache has kept of
+/// an earlier warm-up, which counts too, lies behind what it has forgotten.
+std::size_t refusals_to_give_up(std::size_t partitions)
+{
+	return std::max<std::size_t>(16 * partitions, 64);
+}
 
 } // namespace
 
 bool warm_up::has_next(std::size_t partitions) const
 {
 	return !m_is_cancelled && !m_failure && m_piece < m_pieces.piece_count() &&
-		m_refused_in_row < refusals_to_give_up * partitions;
+		m_refused_in_row < refusals_to_give_up(partitions);
 }
 
 std::optional<warm_up::stretch> warm_up::next(std::size_t partitions)

@@ -15,7 +15,7 @@ STATUSES = (0, 1, 2, 3, 4, 5)
 #: Seconds until a verb counts as hanging. A machine that is busy with other things answers late.
 PATIENCE = 90
 SETTINGS = {
-    "cache-size": (64, 80, 128, 200), "aio-threads": (1, 2, 3, 5), "hashing-threads": (0, 1, 2, 4), "coalesce-size": (16, 64, 1024, 4096),
+    "cache-size": (64, 80, 128, 200), "aio-threads": (1, 2, 3, 5), "hashing-threads": (0, 1, 2, 4), "coalesce-size": (0, 16, 64, 1024, 4096),
     "coalesce-delay": (1, 20, 150, 1000), "prefetch": (0, 16, 1024), "sync-size": (0, 1, 4), "sync-interval": (0, 1),
     "download-limit": ("0", "1MiB/s", "20MiB/s"), "upload-limit": ("0", "1MiB/s", "20MiB/s"), "max-connections": (2, 50, 200),
     "max-uploads": (0, 1, 4), "collect-delay": (0, 5, 50), "io-engine": ("threads", "uring", "auto"), "sequential": ("true", "false"),
