@@ -156,23 +156,8 @@ stats_report snapshot(stats_state const &state)
 stats_report::partition_counters &stats_report::partition_counters::operator+=(
 	partition_counters const &other)
 {
-	cache_hits += other.cache_hits;
-	cache_misses += other.cache_misses;
-	ahead_blocks += other.ahead_blocks;
-	ahead_unused_blocks += other.ahead_unused_blocks;
-	read_ops += other.read_ops;
-	read_bytes += other.read_bytes;
-	write_ops += other.write_ops;
-	write_bytes += other.write_bytes;
-	blocks_written += other.blocks_written;
-	hashed_bytes += other.hashed_bytes;
-	syncs += other.syncs;
-	errors += other.errors;
-	retries += other.retries;
-	blocks_clean += other.blocks_clean;
-	blocks_dirty += other.blocks_dirty;
-	jobs_waiting += other.jobs_waiting;
-	queue_depth += other.queue_depth;
+	for (auto const &[name, member] : partition_counter_members)
+		this->*member += other.*member;
 	read_latency += other.read_latency;
 	write_latency += other.write_latency;
 	hash_latency += other.hash_latency;

@@ -1,6 +1,7 @@
 #include "daemon/wire_convert.hpp"
 
 #include "actors/core/units.hpp"
+#include "actors/stats.hpp"
 #include "ctl/wire/base64.hpp"
 
 #include <unistd.h>
@@ -250,33 +251,13 @@ json latency_json(latency_histogram::summary const &latency)
 
 using partition_counters = stats_report::partition_counters;
 
-constexpr std::array<std::pair<char const *, std::uint64_t partition_counters::*>, 17> counter_members{{
-	{"cache_hits", &partition_counters::cache_hits},
-	{"cache_misses", &partition_counters::cache_misses},
-	{"ahead_blocks", &partition_counters::ahead_blocks},
-	{"ahead_unused_blocks", &partition_counters::ahead_unused_blocks},
-	{"read_ops", &partition_counters::read_ops},
-	{"read_bytes", &partition_counters::read_bytes},
-	{"write_ops", &partition_counters::write_ops},
-	{"write_bytes", &partition_counters::write_bytes},
-	{"blocks_written", &partition_counters::blocks_written},
-	{"hashed_bytes", &partition_counters::hashed_bytes},
-	{"syncs", &partition_counters::syncs},
-	{"errors", &partition_counters::errors},
-	{"retries", &partition_counters::retries},
-	{"blocks_clean", &partition_counters::blocks_clean},
-	{"blocks_dirty", &partition_counters::blocks_dirty},
-	{"jobs_waiting", &partition_counters::jobs_waiting},
-	{"queue_depth", &partition_counters::queue_depth},
-}};
-
 json counters_json(partition_counters const &counters)
 {
 	json one = {{"read_latency", latency_json(counters.read_latency)},
 		{"write_latency", latency_json(counters.write_latency)},
 		{"hash_latency", latency_json(counters.hash_latency)},
 		{"sync_latency", latency_json(counters.sync_latency)}};
-	for (auto const &[name, member] : counter_members)
+	for (auto const &[name, member] : partition_counter_members)
 		one[name] = counters.*member;
 	return one;
 }
@@ -362,7 +343,7 @@ struct answer_to_json {
 			all += row;
 		}
 		auto totals = json::object();
-		for (auto const &[name, member] : counter_members)
+		for (auto const &[name, member] : partition_counter_members)
 			totals[name] = all.*member;
 		auto hashers = json::array();
 		for (auto const &row : report.hasher_rows)

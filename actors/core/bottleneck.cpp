@@ -125,8 +125,7 @@ bottleneck find_bottleneck(busy_report const &load, std::span<torrent_row const>
 	// A partition that hashes by itself does either.
 	bool const is_partition_full = load.device + load.inline_hashing >= busy;
 	bool const is_rather_hashing = load.inline_hashing > load.device;
-	if (load.backpressure >= often_held_back || load.device >= busy ||
-		(is_partition_full && !is_rather_hashing))
+	if (load.backpressure >= often_held_back || (is_partition_full && !is_rather_hashing))
 		return {bottleneck_kind::disk,
 			load.busiest + ": device calls take " + percent(load.device) +
 				" of the busiest partition's time, peers wait for the disk " + percent(load.backpressure) +

@@ -245,7 +245,6 @@ result<target_facts> posix_device_registry::look(
 	target.path = request.path;
 	target.access = request.access;
 	target.device = *facts;
-	target.device.geometry.is_rotational = is_rotating(facts->device_number);
 	target.highest_end_bytes = extents.highest_end_bytes();
 	if (facts->geometry.is_block_device) {
 		auto location = m_topology.locate_block_device(facts->device_number);

@@ -38,11 +38,12 @@ bool is_rotating_below(std::uint64_t device_number, system_paths const &paths, i
 {
 	if (depth > depth_max)
 		return false;
-	auto const location = block_topology(paths).locate_block_device(device_number);
+	block_topology const topology(paths);
+	auto const location = topology.locate_block_device(device_number);
 	if (!location)
 		return false;
 	auto const &storage = location->storage;
-	bool const is_followed = block_topology(paths).is_known_block_device(storage.device_number);
+	bool const is_followed = topology.is_known_block_device(storage.device_number);
 	if (storage.inode != 0 && is_followed)
 		return is_rotating_below(storage.device_number, paths, depth + 1);
 	// A loop device whose file is gone, or on no device or several: what the kernel makes of it.

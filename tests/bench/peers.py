@@ -129,26 +129,27 @@ class EziodVariant(Variant):
         with scene.places(kind) as (source, places):
             return self.move(scene, source, places, probe)
 
-    def begin(self, scene, source, places):
-        """The additions within the measured time: those of the side that opens the connections."""
-        if self.opener == "seeder":
-            self.seeder.add(scene.torrent, source, "--seed", *(word for daemon in self.daemons for word in ("--peer", daemon.peer)))
-            return
-        for daemon, place in zip(self.daemons, places):
-            daemon.add(scene.torrent, place, "--peer", self.seeder.peer)
-
     def move(self, scene, source, places, probe):
-        if self.opener == "seeder":
+        def add_seeder(*peers):
+            self.seeder.add(scene.torrent, source, "--seed", *peers)
+
+        def add_targets(*peers):
             for daemon, place in zip(self.daemons, places):
-                daemon.add(scene.torrent, place)
+                daemon.add(scene.torrent, place, *peers)
+
+        if self.opener == "seeder":
+            add_targets()
+            for daemon in self.daemons:
                 daemon.wait_for_state("downloading")
+            open_connections, others = add_seeder, self.daemons
         else:
-            self.seeder.add(scene.torrent, source, "--seed")
+            add_seeder()
             self.seeder.wait_for_state("seeding")
+            open_connections, others = add_targets, [self.seeder]
         outcome = {}
         asked = time.time()
         with measured(outcome, self.pids(), probe):
-            self.begin(scene, source, places)
+            open_connections(*(word for daemon in others for word in ("--peer", daemon.peer)))
             for daemon in self.daemons:
                 daemon.wait_synced(seconds=DEADLINE)
         outcome["start"] = connected_at(self.daemons[-1], asked) - asked
