@@ -37,7 +37,9 @@ struct busy_report {
 	double inline_hashing = 0; ///< by the busiest partition, which cannot do anything else meanwhile
 	double device = 0;         ///< calls of the device by the busiest partition
 	double backpressure = 0;   ///< of the device that holds its peers back most
-	std::string busiest;       ///< that device, or else that of the busiest partition
+	/// That device if it does so often, and then inline_hashing and device are of its partitions; else the
+	/// device of the busiest partition of all.
+	std::string busiest;
 	std::uint64_t device_bytes_per_second = 0;
 };
 
@@ -48,7 +50,7 @@ enum class bottleneck_kind : std::uint8_t {
 	network, ///< the network thread has no more CPU
 	disk,
 	hashing,
-	limit,  ///< a configured rate limit
+	limit,  ///< a configured rate limit, the daemon's or a torrent's own
 	peers,  ///< nobody is connected, or they take no more from us
 	source, ///< peers are there but do not send faster
 };
@@ -67,7 +69,8 @@ struct rate_limits {
 };
 
 /// What holds the transfers back. Local parts come first, since a busy part of ours would hold back any
-/// swarm; the swarm is blamed only where all of them have room.
+/// swarm; the swarm is blamed only where all of them have room. Peers that wait say "disk" only where nothing
+/// else of ours is full: what they sent may also pile up before the hashers.
 bottleneck find_bottleneck(
 	busy_report const &load, std::span<torrent_row const> torrents, rate_limits limits);
 

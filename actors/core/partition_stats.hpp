@@ -13,7 +13,9 @@ namespace ezio
 /// at any time, so that asking never waits for a device. Bytes and operations count from the start of the
 /// daemon.
 struct partition_stats {
-	std::atomic<std::uint64_t> cache_hits{0};          ///< blocks of read and hash jobs found in the cache
+	/// Blocks of read and hash jobs found in the cache. Checks and verifications go around it and do not
+	/// count.
+	std::atomic<std::uint64_t> cache_hits{0};
 	std::atomic<std::uint64_t> cache_misses{0};        ///< the others; what was read ahead in time is a hit
 	std::atomic<std::uint64_t> ahead_blocks{0};        ///< read from the device before anybody asked for them
 	std::atomic<std::uint64_t> ahead_unused_blocks{0}; ///< of these, evicted before anybody did

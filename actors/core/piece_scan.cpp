@@ -14,7 +14,6 @@ namespace ezio
 namespace
 {
 
-constexpr auto relaxed = std::memory_order_relaxed;
 /// Of a piece in one round. Past the page cache a read costs the least from some 256 KiB on; through it a
 /// short one leaves what it copied in the processor's cache until it is hashed. Fewer pieces have more each.
 constexpr std::uint32_t direct_part_blocks = 16;
@@ -189,7 +188,6 @@ bool piece_scan::gather(scan &of, std::uint32_t blocks, bool is_urgent)
 	auto const end = std::min(of.end, of.next + blocks);
 	of.parts.clear();
 	of.parts.reserve(end - of.next);
-	of.misses = 0;
 	auto const in_flight = m_window->blocks.load();
 	for (auto index = of.next; index < end;) {
 		auto const add = [&](block_ref block) {
@@ -213,7 +211,6 @@ bool piece_scan::gather(scan &of, std::uint32_t blocks, bool is_urgent)
 			++m_gathered;
 		}
 		if (run.count > 0) {
-			of.misses += run.count;
 			m_stretches.push_back(std::move(run));
 			m_owners.push_back(&of);
 		}
@@ -250,8 +247,6 @@ void piece_scan::hand_over(scan &of)
 		m_hashing.watch(*of.job, of.stream);
 	}
 	auto const count = static_cast<std::uint32_t>(of.parts.size());
-	m_stats.cache_misses.fetch_add(of.misses, relaxed);
-	m_stats.cache_hits.fetch_add(count - of.misses, relaxed);
 	hash_task task;
 	task.stream = of.stream;
 	task.parts = std::move(of.parts);

@@ -63,7 +63,6 @@ private:
 		std::uint32_t end = 0;
 		std::shared_ptr<hash_stream> stream;
 		std::vector<hash_task::part> parts; ///< of the round
-		std::uint32_t misses = 0;           ///< of these, read from the device
 	};
 	std::uint32_t width(storage const &target) const;
 	std::uint32_t part_blocks(storage const &target, std::size_t scans) const;

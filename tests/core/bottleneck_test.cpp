@@ -77,6 +77,23 @@ TEST_CASE(
 	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::source);
 }
 
+TEST_CASE("peers that wait since hashing is full are not said to wait for the disk", "[bottleneck]")
+{
+	std::vector<torrent_row> const rows{downloading(100 * mib, 3)};
+	busy_report load;
+	load.busiest = "/dev/sda";
+	load.backpressure = 0.8;
+	load.device = 0.25;
+	load.inline_hashing = load.hashing = 0.65;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::hashing);
+	load.inline_hashing = 0;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::disk);
+	load.hashing = 0.9;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::hashing);
+	load.device = 0.9;
+	CHECK(find_bottleneck(load, rows, {}).what == bottleneck_kind::disk);
+}
+
 TEST_CASE("a busy part of ours is named before the swarm", "[bottleneck]")
 {
 	std::vector<torrent_row> const rows{downloading(100 * mib, 3)};
@@ -110,7 +127,35 @@ TEST_CASE(
 	CHECK(load.busiest == "/dev/slow");
 	auto const found = find_bottleneck(load, std::vector<torrent_row>{downloading(mib, 3)}, {});
 	CHECK(found.what == bottleneck_kind::disk);
-	CHECK(found.evidence.starts_with("/dev/slow: "));
+	CHECK(found.evidence.starts_with("/dev/slow: device calls take 0 %"));
+
+	after.partitions.push_back({4, "/dev/slow", 700'000'000});
+	auto const known = load_between(before, after, 1);
+	CHECK(known.busiest == "/dev/slow");
+	CHECK(known.device == Approx(0.7));
+}
+
+TEST_CASE("torrents that move as fast as each of them may are limited", "[bottleneck]")
+{
+	busy_report const idle;
+	std::vector<torrent_row> rows{downloading(5 * mib, 2), downloading(0, 0)};
+	rows[0].name = "sda1";
+	rows[0].limits.down = 5 * mib;
+	auto const found = find_bottleneck(idle, rows, {});
+	CHECK(found.what == bottleneck_kind::limit);
+	CHECK(found.evidence == "download-limit of torrent sda1: 5.0 MiB/s of 5.0 MiB/s");
+	rows.push_back(downloading(mib, 1));
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::source);
+	rows.back().is_held = true;
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::limit);
+
+	rows = {downloading(0, 1)};
+	rows[0].state = torrent_state::seeding;
+	rows[0].up_rate = 5 * mib;
+	rows[0].limits.up = 5 * mib;
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::limit);
+	rows[0].limits.up = 10 * mib;
+	CHECK(find_bottleneck(idle, rows, {}).what == bottleneck_kind::peers);
 }
 
 TEST_CASE("with room everywhere the limit, missing peers or the source explain the rate", "[bottleneck]")

@@ -105,7 +105,9 @@ TEST_CASE("pieces that are checked are read side by side, a part of each in one 
 	for (std::size_t i = 0; i < jobs.size(); ++i)
 		CHECK(s.f.done(jobs[i]).sha1 == s.pristine_sha1(static_cast<int>(i)));
 	CHECK(s.f.calls(device_call::read) == 20 * 4);
-	CHECK(s.f.stats.cache_misses == 20 * 64);
+	// What is read to be checked says nothing about the cache.
+	CHECK(s.f.stats.cache_misses == 0);
+	CHECK(s.f.stats.cache_hits == 0);
 	CHECK(s.f.stats.queue_depth == 0);
 	CHECK(s.f.arena->used_blocks() == 0);
 	CHECK_FALSE(s.f.engine.next_deadline());
