@@ -196,6 +196,12 @@ std::vector<configuration::relation_fault> configuration::check_relations() cons
 			{"dirty-limit", "cache-size", std::to_string(*dirty_mib) + " MiB is more than cache-size",
 				"at most cache-size, which is " + std::to_string(cache_mib) + " MiB; or auto"});
 	}
+	auto const ramp_begin = integer("slow-start");
+	if (auto const ramp_end = integer("slow-start-end"); ramp_begin != 0 && ramp_end <= ramp_begin) {
+		faults.push_back({"slow-start", "slow-start-end",
+			"it would end before it begins, at " + std::to_string(ramp_end) + " KiB/s",
+			"less than slow-start-end; or 0"});
+	}
 	if (text("endpoint") == text("events-endpoint")) {
 		faults.push_back({"events-endpoint", "endpoint", "'" + text("endpoint") + "' is taken by endpoint",
 			"an endpoint of its own"});

@@ -152,7 +152,7 @@ constexpr auto rows = std::to_array<schema_row>({
 		.max = 64,
 		.is_auto_allowed = true,
 		.help = "Disk partitions: threads that read and write, for each device; auto goes by the device, "
-				"cores and cache-size."},
+				"cores and cache-size as they are when the device comes."},
 	{.table = "disk",
 		.key = "direct-io",
 		.type = word,

@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -168,6 +169,42 @@ result<std::vector<lt::tcp::endpoint>> resolve_endpoints(std::string const &host
 	if (endpoints.empty())
 		return bad("has no IP address");
 	return endpoints;
+}
+
+result<void> check_is_ours_to_pass(std::string_view key)
+{
+	struct replaced {
+		std::string_view key;
+		std::string_view by; ///< empty: nothing does what it did
+	};
+	static constexpr std::array<replaced, 18> all{{
+		{"aio_threads", "aio-threads"},
+		{"hashing_threads", "hashing-threads"},
+		{"cache_size", "cache-size"},
+		{"upload_rate_limit", "upload-limit"},
+		{"download_rate_limit", "download-limit"},
+		{"connections_limit", "max-connections"},
+		{"unchoke_slots_limit", "max-uploads"},
+		{"listen_interfaces", "listen"},
+		{"enable_lsd", "lsd"},
+		{"enable_dht", "dht"},
+		{"file_pool_size", ""},
+		{"close_file_interval", ""},
+		{"disk_io_read_mode", ""},
+		{"disk_io_write_mode", ""},
+		{"disk_write_mode", ""},
+		{"mmap_file_size_cutoff", ""},
+		{"enable_set_file_valid_data", ""},
+		{"no_atime_storage", ""},
+	}};
+	auto const found =
+		std::find_if(all.begin(), all.end(), [key](auto const &row) { return row.key == key; });
+	if (found == all.end())
+		return {};
+	auto const name = std::string(key);
+	return make_error(errc::unsupported,
+		found->by.empty() ? name + ": eziod has disk I/O of its own, which does not read it"
+						  : name + ": use " + std::string(found->by));
 }
 
 result<void> set_libtorrent_setting(lt::settings_pack &pack, std::string_view key, std::string_view value)

@@ -40,4 +40,9 @@ result<std::vector<lt::tcp::endpoint>> resolve_endpoints(std::string const &host
 /// errc::out_of_range.
 result<void> set_libtorrent_setting(lt::settings_pack &pack, std::string_view key, std::string_view value);
 
+/// May the operator set this one of libtorrent's settings? Not those that a key of ours stands for, whose
+/// value would then be shown and not be in force, nor those of the disk I/O that the partitions replace,
+/// which nothing reads: errc::unsupported, with the key to use.
+result<void> check_is_ours_to_pass(std::string_view key);
+
 } // namespace ezio

@@ -849,6 +849,8 @@ std::string libtorrent_version()
 
 result<std::string> check_libtorrent_setting(std::string_view key, std::string_view value)
 {
+	if (auto const passed = check_is_ours_to_pass(key); !passed)
+		return passed.failure();
 	lt::settings_pack pack;
 	if (auto const set = set_libtorrent_setting(pack, key, value); !set)
 		return set.failure();

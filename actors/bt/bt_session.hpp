@@ -27,7 +27,8 @@ result<std::unique_ptr<torrent_session>> make_bt_session(bt_session_config confi
 /// "2.0.8.0": of the library that is loaded.
 std::string libtorrent_version();
 
-/// Is this a setting of libtorrent, and the value of its type? Returns the canonical text.
+/// Is this a setting of libtorrent that no key of ours stands for, and the value of its type? Returns the
+/// canonical text.
 result<std::string> check_libtorrent_setting(std::string_view key, std::string_view value);
 
 } // namespace ezio

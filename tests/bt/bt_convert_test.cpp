@@ -70,6 +70,27 @@ TEST_CASE("libtorrent's own settings are set by name and type", "[bt-convert]")
 	CHECK(set_libtorrent_setting(pack, "max_out_request_queue", "many").failure().code == errc::out_of_range);
 }
 
+TEST_CASE("what a key of ours stands for, or nothing reads, is not set by libtorrent's name", "[bt-convert]")
+{
+	auto const limit = check_is_ours_to_pass("upload_rate_limit");
+	REQUIRE_FALSE(limit);
+	CHECK(limit.failure().code == errc::unsupported);
+	CHECK(limit.failure().message == "upload_rate_limit: use upload-limit");
+	CHECK_FALSE(check_is_ours_to_pass("aio_threads"));
+	CHECK_FALSE(check_is_ours_to_pass("file_pool_size"));
+	CHECK(check_is_ours_to_pass("send_buffer_watermark"));
+	CHECK(check_is_ours_to_pass("recv_socket_buffer_size"));
+	// Each is one of libtorrent's, or the row says nothing; two are of other versions.
+	for (auto const *const key :
+		{"aio_threads", "hashing_threads", "upload_rate_limit", "download_rate_limit", "connections_limit",
+			"unchoke_slots_limit", "listen_interfaces", "enable_lsd", "enable_dht", "file_pool_size",
+			"close_file_interval", "disk_io_read_mode", "disk_io_write_mode", "mmap_file_size_cutoff",
+			"enable_set_file_valid_data", "no_atime_storage"}) {
+		INFO(key);
+		CHECK(lt::setting_by_name(key) >= 0);
+	}
+}
+
 TEST_CASE("session keys become libtorrent settings", "[bt-convert]")
 {
 	lt::settings_pack pack;

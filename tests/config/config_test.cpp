@@ -81,6 +81,20 @@ TEST_CASE("an unknown key is answered with a similar one")
 	CHECK(value.failure().message == "there is no key 'disk.elephant'");
 }
 
+TEST_CASE("a slow start begins below its end")
+{
+	configuration c;
+	CHECK_FALSE(c.set("slow-start", "122880"));
+	REQUIRE(c.set("slow-start", "122879"));
+	auto const change = c.set("slow-start-end", "122879");
+	REQUIRE_FALSE(change);
+	CHECK(change.failure().message ==
+		"slow-start: it would end before it begins, at 122879 KiB/s (allowed: less than slow-start-end; or "
+		"0)");
+	CHECK(c.set("slow-start", "0"));
+	CHECK(c.set("slow-start-end", "1"));
+}
+
 TEST_CASE("values that exclude each other are refused and the old one stays")
 {
 	configuration c;

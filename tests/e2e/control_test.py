@@ -103,6 +103,11 @@ class LiveTuning(unittest.TestCase):
                     daemon.ctl(*command)
                 self.assertIn(caught.exception.status, (1, 2))
                 self.assertIn("cache-size" if command[0] == "set" else "no-such-key", caught.exception.stderr)
+            # libtorrent's name of what a key of ours does would be shown and not be in force.
+            for name, ours in (("aio_threads", "aio-threads"), ("upload_rate_limit", "upload-limit")):
+                with self.subTest(name), self.assertRaises(Failed) as caught:
+                    daemon.ctl("set", name, "8")
+                self.assertIn(f"{name}: use {ours}", caught.exception.stderr)
             self.assertEqual(daemon.json("get", "cache-size")["settings"][0]["value"], "64")
 
 
