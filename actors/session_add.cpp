@@ -48,6 +48,13 @@ void tell_of_addition(self_pointer self, added_torrent const &added)
 		emit(self,
 			make_event(event_kind::warning, added.info_hash,
 				"all of the target is hashed again, since it is not as it was kept: " + added.doubt));
+	if (auto const &refusal = added.target_storage->claim().geometry().direct_refusal; !refusal.empty())
+		emit(self,
+			make_event(event_kind::warning, added.info_hash,
+				added.target +
+					" is used through the page cache, which is slower and costs more: direct I/O is not "
+					"to be had (" +
+					refusal + ")"));
 	if (self->state.keeper && added.identity_failure)
 		emit(self,
 			make_event(event_kind::warning, added.info_hash,

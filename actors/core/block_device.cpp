@@ -38,6 +38,11 @@ void block_device::read_batch(std::span<device_read> batch)
 		path(), batch, [this](device_read const &read) { return read_at(read.buffers, read.offset_bytes); });
 }
 
+result<void> block_device::forget_cached(std::uint64_t, std::uint64_t)
+{
+	return {};
+}
+
 void block_device::write_batch(std::span<device_write> batch)
 {
 	perform_in_turn(path(), batch,

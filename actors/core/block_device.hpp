@@ -46,7 +46,8 @@ struct device_geometry {
 	std::uint64_t size_bytes = 0;           ///< block device: its size; regular file: st_size
 	std::uint32_t logical_sector_bytes = 1; ///< unit of addressing; 1 for regular files
 	bool is_block_device = false;
-	bool is_direct = false; ///< transfers that are aligned bypass the page cache
+	bool is_direct = false;     ///< transfers that are aligned bypass the page cache
+	std::string direct_refusal; ///< why they do not although they were to; empty: they do, or were not to
 	bool is_rotational = false;
 };
 
@@ -79,6 +80,9 @@ public:
 	/// final: the kernel may have dropped the data and forgotten, so what was written since the last success
 	/// is not to be trusted.
 	virtual result<void> flush() = 0;
+	/// What the page cache has of these bytes, and has written, is dropped as far as the kernel lets go of
+	/// it, so that a read asks the device (posix_fadvise(2), POSIX_FADV_DONTNEED). Nothing to do without one.
+	virtual result<void> forget_cached(std::uint64_t offset_bytes, std::uint64_t length_bytes);
 };
 
 enum class device_access : std::uint8_t { read_only, read_write };

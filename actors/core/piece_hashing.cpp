@@ -143,7 +143,9 @@ void piece_hashing::hash_here(job_ptr job, std::uint32_t first, std::uint32_t co
 		auto const blocks = m_reader.missing_run(*job, index, std::min(end, index + scratch_blocks));
 		auto const payload = payload_of(*job, index, blocks);
 		read_buffer const buffer{m_scratch.get(), static_cast<std::size_t>(payload.length_bytes)};
-		auto const read = m_handles.read_payload(**opened, payload, {&buffer, 1});
+		auto read = job->bypass_cache ? m_handles.forget_cached(**opened, payload) : result<void>();
+		if (read)
+			read = m_handles.read_payload(**opened, payload, {&buffer, 1});
 		if (!read)
 			return answer(m_stats, std::move(job), read.failure());
 		m_stats.cache_misses.fetch_add(blocks, relaxed);

@@ -157,6 +157,14 @@ void posix_block_device::open_direct(std::string const &path, int flags, direct_
 		m_buffered_reason = "smaller than a page";
 		return;
 	}
+	try_direct(path, flags);
+	m_geometry.direct_refusal = m_buffered_reason;
+}
+
+/// Whether it can be had, found out by reading; m_buffered_reason says why not.
+void posix_block_device::try_direct(std::string const &path, int flags)
+{
+	auto const page = page_cache_page_bytes();
 	unique_fd fd(open_retrying(path, flags | O_DIRECT));
 	if (!fd) {
 		m_buffered_reason = "open with O_DIRECT: " + errno_name(errno);
@@ -379,6 +387,19 @@ result<void> posix_block_device::flush()
 	}
 	m_buffered.is_dirty = false;
 	m_direct.is_dirty = false;
+	return {};
+}
+
+result<void> posix_block_device::forget_cached(std::uint64_t offset_bytes, std::uint64_t length_bytes)
+{
+	// The kernel drops whole pages only, and none that is half within.
+	auto const page = std::uint64_t{page_cache_page_bytes()};
+	auto const begin = offset_bytes / page * page;
+	auto const end = (offset_bytes + length_bytes + page - 1) / page * page;
+	auto const kept = ::posix_fadvise(m_buffered.fd.number(), static_cast<off_t>(begin),
+		static_cast<off_t>(end - begin), POSIX_FADV_DONTNEED);
+	if (kept != 0)
+		return make_io_error("posix_fadvise", m_name, offset_bytes, length_bytes, kept);
 	return {};
 }
 

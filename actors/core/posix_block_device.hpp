@@ -63,6 +63,7 @@ public:
 	/// always asks the device. A failure also drops what the page cache holds, so that later reads show what
 	/// the medium has. A device or file that has become shorter has not kept what was written, and fails.
 	result<void> flush() override;
+	result<void> forget_cached(std::uint64_t offset_bytes, std::uint64_t length_bytes) override;
 
 private:
 	struct handle {
@@ -72,6 +73,7 @@ private:
 
 	posix_block_device(std::string name, device_geometry const &geometry, unique_fd buffered);
 	void open_direct(std::string const &path, int flags, direct_io_mode mode);
+	void try_direct(std::string const &path, int flags);
 	result<void> check_end(transfer_direction way, byte_range const &whole);
 	result<void> check_not_shrunk() const;
 	template <class Transfer>

@@ -230,6 +230,16 @@ result<void> storage_handles::read_payload(
 	return std::move(one.outcome);
 }
 
+result<void> storage_handles::forget_cached(open_storage const &of, byte_range payload)
+{
+	result<void> outcome;
+	of.target->extents().for_each_segment(payload, [&](extent_segment const &segment) {
+		if (!segment.is_pad && outcome)
+			outcome = of.device->forget_cached(segment.device_offset_bytes, segment.length_bytes);
+	});
+	return outcome;
+}
+
 std::optional<std::size_t> storage_handles::write(open_storage &to, std::span<device_write> batch)
 {
 	if (!to.is_unsynced)

@@ -70,6 +70,8 @@ public:
 	/// padding reads as zeros.
 	void read_payloads(open_storage &from, std::span<payload_read> stretches);
 	result<void> read_payload(open_storage &from, byte_range payload, std::span<read_buffer const> buffers);
+	/// The next read of it asks the device, as far as the page cache lets go of it.
+	result<void> forget_cached(open_storage const &of, byte_range payload);
 	/// Writes a batch, best of no more than the device's queue_depth(). A failure fails the storage. Returns
 	/// the number of the write that was the first to do so, if it is one of these.
 	std::optional<std::size_t> write(open_storage &to, std::span<device_write> batch);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <random>
@@ -414,10 +415,48 @@ TEST_CASE("direct I/O is used on block devices, on files when asked for, and its
 	CHECK(handle->geometry().is_block_device == is_block);
 	CHECK(handle->geometry().logical_sector_bytes == (is_block ? kind.loop_sector_bytes : 1));
 	CHECK(handle->geometry().is_direct == handle->buffered_reason().empty());
-	if (kind.direct == direct_io_mode::off || (kind.direct == direct_io_mode::automatic && !is_block))
+	bool const is_asked_for =
+		kind.direct == direct_io_mode::on || (kind.direct == direct_io_mode::automatic && is_block);
+	CHECK(handle->geometry().direct_refusal == (is_asked_for ? handle->buffered_reason() : std::string()));
+	if (!is_asked_for)
 		CHECK_FALSE(handle->geometry().is_direct);
 	else if (is_block)
 		CHECK(handle->geometry().is_direct);
+}
+
+TEST_CASE("what the page cache forgets is read from the device")
+{
+	temporary_directory const directory;
+	auto const image = directory.file("image");
+	make_sparse_file(image, 1024 * 1024);
+	std::string why;
+	auto const loop = loop_device::make(image, why);
+	if (!loop) {
+		WARN("skipped: " << why);
+		return;
+	}
+	auto opened = posix_block_device::open(
+		loop->path(), "loop", device_access::read_write, direct_io_mode::off, nullptr);
+	REQUIRE(opened.has_value());
+	auto &device = *opened.value();
+	std::vector<std::byte> content(8192);
+	auto const read = [&] {
+		read_buffer const into{content.data(), content.size()};
+		REQUIRE_OK(device.read_at({&into, 1}, 512));
+	};
+	read();
+	{
+		std::fstream beneath(image, std::ios::in | std::ios::out | std::ios::binary);
+		beneath.seekp(600);
+		beneath.put('x');
+		REQUIRE(beneath.good());
+	}
+	read();
+	CHECK(content[88] == std::byte{0});
+	// Neither end is that of a page.
+	REQUIRE_OK(device.forget_cached(512, content.size()));
+	read();
+	CHECK(content[88] == std::byte{'x'});
 }
 
 TEST_CASE("a device smaller than a page is buffered")

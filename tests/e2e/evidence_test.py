@@ -61,6 +61,20 @@ class Evidence(Base):
         self.assertEqual(row["bad_ranges"], [])
         sh("cmp", self.source, image)
 
+    def test_verify_reads_the_device_where_direct_io_is_off(self):
+        need_root()
+        seeder, target = self.seeder(), self.lab.daemon("target", {"disk": {"direct-io": "off"}})
+        image = self.lab.image("image", SIZE)
+        device = self.lab.loop(image)
+        target.add(self.torrent, device, "--peer", seeder.peer)
+        target.wait_synced()
+        # Beneath the device, whose page cache goes on showing what was written.
+        self.damage(image, 7 * PIECE)
+        target.ctl("verify", "all")
+        done = target.ctl("wait", "--for", "verified", "--timeout", "60", check=False)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertEqual(target.torrent()["bad_ranges"], [{"offset_bytes": 7 * PIECE, "length_bytes": PIECE}])
+
     def test_a_long_list_is_cut_and_says_so(self):
         target, image = self.synced_target()
         self.damage(image, *(piece * PIECE for piece in range(1, 128, 2)))
