@@ -18,6 +18,7 @@ void finish_removal(self_pointer self, std::string const &info_hash)
 	for (auto &waiting : found->second.waiting_resumes)
 		waiting.promise.deliver(void_reply(no_such_torrent(info_hash)));
 	self->state.torrents.erase(found);
+	look_at_waiting_warm_ups(self);
 	forget_then(self, info_hash, [promises = std::move(promises)]() mutable {
 		for (auto &promise : promises)
 			promise.deliver(void_reply{});

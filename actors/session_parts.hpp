@@ -86,6 +86,8 @@ void on_verify_job(self_pointer self, torrent_slot &slot, session_job const &job
 // session_warm.cpp
 /// Pieces that could not be read have waited long enough: the next peer that asks finds out.
 void offer_unreadable_again(self_pointer self, torrent_slot &slot);
+/// Warm-ups that wait for their turn: it may have come, or they are to end.
+void look_at_waiting_warm_ups(self_pointer self);
 void_reply warm_torrent(self_pointer self, std::string const &info_hash);
 void on_warm_job(self_pointer self, torrent_slot &slot, session_job const &job);
 

@@ -175,6 +175,7 @@ void stop_failed(self_pointer self, torrent_slot &slot)
 	// It may be gone from the session already; then there is nothing to stop.
 	if (auto const paused = self->state.session->pause(info_hash); !paused)
 		emit(self, make_event(event_kind::warning, info_hash, "pausing: " + to_string(paused.failure())));
+	look_at_waiting_warm_ups(self);
 }
 
 void fail_torrent(self_pointer self, torrent_slot &slot, error const &failure)

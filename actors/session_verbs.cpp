@@ -92,8 +92,10 @@ caf::result<void_reply> pause_torrent(self_pointer self, std::string const &info
 	}
 	return change_and_keep(self, info_hash, [self, &info_hash](torrent_slot &slot) {
 		auto const paused = self->state.session->pause(info_hash);
-		if (paused)
+		if (paused) {
 			slot.record.pause();
+			look_at_waiting_warm_ups(self);
+		}
 		return paused;
 	});
 }

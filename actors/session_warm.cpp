@@ -3,6 +3,7 @@
 #include "actors/core/job_router.hpp"
 #include "actors/timeouts.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace ezio::session_parts
@@ -12,6 +13,23 @@ namespace
 
 /// Stretches that a warm-up keeps in flight for each partition: one is read while the next is on its way.
 constexpr std::size_t warm_stretches_per_partition = 2;
+
+bool are_of_one_cache(torrent_slot const &one, torrent_slot const &other)
+{
+	return one.record.added().target_storage->route() == other.record.added().target_storage->route();
+}
+
+/// May it begin? Two at a time would push what the other one has brought out of the cache they share, and
+/// neither would find it full.
+bool has_turn(self_pointer self, torrent_slot const &slot)
+{
+	auto const &all = self->state.torrents;
+	return std::none_of(all.begin(), all.end(), [&slot](auto const &entry) {
+		auto const &other = entry.second;
+		return &other != &slot && other.warming && other.warming->under_way() > 0 &&
+			are_of_one_cache(slot, other);
+	});
+}
 
 void end_warm_if_over(self_pointer self, torrent_slot &slot)
 {
@@ -25,6 +43,7 @@ void end_warm_if_over(self_pointer self, torrent_slot &slot)
 	e.text = e.new_value + " of " + std::to_string(size) + " bytes are in the cache";
 	e.failure = course.failure();
 	emit(self, std::move(e));
+	look_at_waiting_warm_ups(self);
 }
 
 void send_warm_jobs(self_pointer self, torrent_slot &slot)
@@ -32,6 +51,8 @@ void send_warm_jobs(self_pointer self, torrent_slot &slot)
 	if (self->state.is_closed || slot.is_removed || !slot.record.may_warm())
 		slot.warming->cancel();
 	auto const partitions = router_of(*slot.record.added().target_storage).partitions();
+	if (slot.warming->under_way() == 0 && !slot.warming->is_over(partitions) && !has_turn(self, slot))
+		return; // whose turn it is comes back for it
 	while (slot.warming->under_way() < warm_stretches_per_partition * partitions) {
 		auto const stretch = slot.warming->next(partitions);
 		if (!stretch)
@@ -68,6 +89,13 @@ void note_readable(torrent_slot &slot, session_job const &job)
 }
 
 } // namespace
+
+void look_at_waiting_warm_ups(self_pointer self)
+{
+	for (auto &[info_hash, slot] : self->state.torrents)
+		if (slot.warming && slot.warming->under_way() == 0)
+			send_warm_jobs(self, slot);
+}
 
 void offer_unreadable_again(self_pointer self, torrent_slot &slot)
 {

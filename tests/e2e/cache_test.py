@@ -4,7 +4,7 @@ import pathlib
 import unittest
 
 import lab
-from lab import MIB, Lab, assert_covered_equal, need_root
+from lab import MIB, Lab, assert_covered_equal, need_root, wait_until
 from wire_peer import WirePeer, info_hash_of
 
 SECTOR_BYTES = 512
@@ -189,6 +189,25 @@ class SeederCache(unittest.TestCase):
         self.assertLess(budget["used_bytes"], budget["capacity_bytes"])
         # Nothing was read for the sake of being pushed out again.
         self.assertEqual(device_read_bytes(self.source) - self.device_before, warm_bytes)
+
+    def test_warm_ups_of_two_sources_take_turns(self):
+        self.prepare(4 * CACHE_MIB * MIB)
+        # A file system has one cache for all images on it.
+        names = ("one", "other")
+        images = [self.lab.random_image(name, self.image_bytes) for name in names]
+        for image in images:
+            self.seeder.add(self.lab.torrent(image, None, "--fs", "raw", "--piece-size", PIECE_BYTES), image, "--seed")
+        self.seeder.ctl("remove", str(self.source))
+        wait_until(lambda: [row["state"] for row in self.seeder.torrents_now()] == ["seeding"] * 2, "both are there")
+        before = self.seeder.json("stats")["totals"]["read_bytes"]
+        self.seeder.ctl("warm", "all")
+        wait_until(lambda: not any(row["warming"] for row in self.seeder.torrents_now()), "both warm-ups end")
+        stats = self.seeder.json("stats")
+        for row in self.seeder.torrents_now():
+            self.assertGreater(row["warm_bytes"], CACHE_MIB * MIB // 2)
+            self.assertLessEqual(row["warm_bytes"], stats["budget"]["capacity_bytes"])
+        # Neither read on and on since the other one made room.
+        self.assertLessEqual(stats["totals"]["read_bytes"] - before, 2 * stats["budget"]["capacity_bytes"])
 
     def test_a_full_cache_makes_room_when_its_daemon_begins_to_receive(self):
         self.prepare(2 * CACHE_MIB * MIB)
