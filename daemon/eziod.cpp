@@ -39,9 +39,6 @@ namespace ezio
 namespace
 {
 
-/// Beyond it, touching pages ahead would delay a quick stop more than it helps.
-constexpr std::uint32_t prefault_blocks_max = 4u * 1024 * 1024 / 16;
-
 struct caf_config : caf::actor_system_config {
 	caf_config()
 	{
@@ -506,9 +503,11 @@ result<void> eziod::impl::start()
 		return with_metrics.failure();
 	start_settings();
 	start_control();
-	prefault = std::thread([this, blocks = std::min(arena->capacity_blocks(), prefault_blocks_max)] {
-		arena->prefault(blocks);
-	});
+	auto const cache_bytes = std::uint64_t{arena->capacity_blocks()} * block_bytes;
+	if (here.available_bytes != 0 && cache_bytes > here.available_bytes)
+		log->warn("cache-size is {} MiB, and {} MiB of memory are available", cache_bytes >> 20,
+			here.available_bytes >> 20);
+	prefault = std::thread([this, blocks = prefault_blocks(config, here)] { arena->prefault(blocks); });
 	add_torrents();
 	publish(system, make_event(event_kind::daemon_started, {}, "eziod " EZIO_VERSION " has started"));
 	log->info("control on {}, events on {}, {} hashers, I/O by {}", socket->endpoint(),

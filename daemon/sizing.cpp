@@ -1,9 +1,13 @@
 #include "daemon/sizing.hpp"
 
+#include "actors/core/file_read.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
+#include <string_view>
 #include <thread>
 
 namespace ezio
@@ -15,6 +19,8 @@ namespace
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint64_t blocks_per_mib = mib / block_bytes;
 constexpr std::uint64_t auto_dirty_max = 256 * mib;
+/// Beyond it, touching pages ahead would delay a quick stop more than it helps.
+constexpr std::uint32_t prefault_blocks_max = 4096 * blocks_per_mib;
 constexpr std::uint64_t collected_bytes_max = sha_lanes_max * mib;
 
 // Less than 512 KiB, and a fast connection runs dry between two reads; more than 4 MiB only pins memory.
@@ -28,6 +34,21 @@ std::uint32_t capacity_of(configuration const &config)
 		static_cast<std::uint64_t>(config.integer("cache-size")) * blocks_per_mib);
 }
 
+std::uint64_t read_available_bytes()
+{
+	constexpr std::size_t meminfo_bytes_max = 64 * 1024;
+	constexpr std::string_view key = "MemAvailable:";
+	auto const text = read_file("/proc/meminfo", meminfo_bytes_max);
+	if (!text)
+		return 0;
+	auto const found = text->find(key);
+	if (found == std::string::npos)
+		return 0;
+	std::uint64_t kib = 0;
+	std::istringstream(text->substr(found + key.size(), 32)) >> kib;
+	return kib * 1024;
+}
+
 } // namespace
 
 machine machine::here()
@@ -38,6 +59,7 @@ machine machine::here()
 	auto const page_bytes = sysconf(_SC_PAGESIZE);
 	if (pages > 0 && page_bytes > 0)
 		m.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+	m.available_bytes = read_available_bytes();
 	return m;
 }
 
@@ -85,6 +107,14 @@ connection_sizes connection_sizes_of(configuration const &config)
 	auto const for_overrun = std::uint64_t{reserve} / 4 * 3 * block_bytes;
 	sizes.receive_pool_bytes = std::min(for_overrun, receive_shares::heap_bytes);
 	return sizes;
+}
+
+std::uint32_t prefault_blocks(configuration const &config, machine const &on)
+{
+	auto const blocks = std::min(capacity_of(config), prefault_blocks_max);
+	if (on.available_bytes == 0)
+		return blocks;
+	return static_cast<std::uint32_t>(std::min<std::uint64_t>(blocks, on.available_bytes / 2 / block_bytes));
 }
 
 std::uint32_t arena_blocks_max(configuration const &config, machine const &on)

@@ -14,6 +14,7 @@ namespace ezio
 struct machine {
 	std::uint32_t cores = 1;
 	std::uint64_t memory_bytes = 0;
+	std::uint64_t available_bytes = 0; ///< of it, without swapping (proc_meminfo(5)); 0: unknown
 
 	static machine here();
 };
@@ -46,6 +47,9 @@ connection_sizes connection_sizes_of(configuration const &config);
 hash_sizes hash_sizes_of(configuration const &config, machine const &on);
 /// What all devices share. dirty-limit auto: a quarter of the cache, at most 256 MiB.
 disk_budget disk_budget_of(configuration const &config, machine const &on);
+/// Blocks to touch ahead: all of the cache, but no more than 4 GiB, nor than half of what is available, so
+/// that a cache-size beyond the machine's memory costs no program its life before it is used.
+std::uint32_t prefault_blocks(configuration const &config, machine const &on);
 /// Blocks to reserve address space for: the configured cache, or all of the memory if that is more, so that
 /// cache-size can grow without a restart.
 std::uint32_t arena_blocks_max(configuration const &config, machine const &on);

@@ -62,3 +62,17 @@ TEST_CASE("what connections hand over after they were told to wait finds room in
 	CHECK(connection_sizes_of(with(64, 200)).receive_pool_bytes == 12 * mib);
 	CHECK(connection_sizes_of(with(512, 200)).receive_pool_bytes == 16 * mib);
 }
+
+TEST_CASE("no more of the cache is touched ahead than half of what is available")
+{
+	auto const blocks_per_mib = static_cast<std::uint32_t>(mib / block_bytes);
+	machine on;
+	CHECK(prefault_blocks(with(512, 200), on) == 512 * blocks_per_mib);
+	on.available_bytes = 800 * mib;
+	CHECK(prefault_blocks(with(512, 200), on) == 400 * blocks_per_mib);
+	CHECK(prefault_blocks(with(64, 200), on) == 64 * blocks_per_mib);
+	on.available_bytes = 64 * 1024 * mib;
+	CHECK(prefault_blocks(with(8192, 200), on) == 4096 * blocks_per_mib);
+	CHECK(machine::here().available_bytes > 0);
+	CHECK(machine::here().available_bytes <= machine::here().memory_bytes);
+}
