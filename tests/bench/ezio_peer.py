@@ -1,4 +1,4 @@
-"""EZIO itself, https://github.com/tjjh89017/ezio, as a competitor of the transfer bench: what Clonezilla images rooms of machines with today."""
+"""EZIO itself, https://github.com/tjjh89017/ezio, as a competitor: what Clonezilla images rooms of machines with today."""
 import contextlib
 import importlib
 import importlib.util
@@ -30,16 +30,30 @@ def messages_of(folder, build):
         sys.path.remove(str(build))
 
 
-class EzioProcess:
-    """One daemon and its control channel."""
+def missing(folder):
+    """What is not there of what a built clone in the folder needs; empty if nothing."""
+    if not program_of(folder).exists():
+        return f"no build/ezio in {folder}"
+    if shutil.which("protoc") is None:
+        return "no protoc (Debian's protobuf-compiler)"
+    return "" if importlib.util.find_spec("grpc") else "no module grpc (Debian's python3-grpcio)"
 
-    def __init__(self, program, messages, log, options):
-        self.messages = messages
+
+def program_of(folder):
+    return pathlib.Path(folder) / "build" / "ezio"
+
+
+class EzioProcess:
+    """One daemon and its control channel, which is a socket in a folder: it is reached from any network namespace. command: the program with
+    what goes before and after it."""
+
+    def __init__(self, command, port, messages, folder):
         import grpc  # pylint: disable=import-outside-toplevel  # only those who have EZIO need it
-        endpoint = f"127.0.0.1:{free_port()}"
-        self.port = free_port()
-        self.process = subprocess.Popen([str(program), "--listen", endpoint, "--port", str(self.port), *options],
-                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.messages, self.port = messages, port
+        endpoint = f"unix:{folder}/ezio-{port}-{id(self):x}.sock"
+        with open(pathlib.Path(folder) / "ezio.log", "ab") as log:
+            self.process = subprocess.Popen([*map(str, command), "--listen", endpoint, "--port", str(port)], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
         self.channel = grpc.insecure_channel(endpoint)
         self.ready = grpc.channel_ready_future(self.channel)
 
@@ -52,8 +66,9 @@ class EzioProcess:
         return ask(request, timeout=60)
 
     def add(self, torrent, place, seeds):
-        self.call("AddTorrent", self.messages.AddRequest(torrent=torrent, save_path=str(place), seeding_mode=seeds, max_uploads=-1,
-                                                         max_connections=50), self.messages.AddResponse)
+        """With the numbers of connections and uploads of EZIO's own client."""
+        self.call("AddTorrent", self.messages.AddRequest(torrent=torrent, save_path=str(place), seeding_mode=seeds, max_uploads=2,
+                                                         max_connections=3), self.messages.AddResponse)
 
     def is_finished(self):
         if self.process.poll() is not None:
@@ -78,18 +93,8 @@ class EzioVariant(Variant):
 
     def __init__(self, folder, targets, cache_mib):
         super().__init__("EZIO")
-        self.folder, self.count, self.cache = pathlib.Path(folder), targets, cache_mib
-        self.program = self.folder / "build" / "ezio"
+        self.folder, self.count, self.cache = folder, targets, cache_mib
         self.messages = None
-
-    @staticmethod
-    def missing(folder):
-        """What is not there of what this needs; empty if nothing."""
-        if not (pathlib.Path(folder) / "build" / "ezio").exists():
-            return f"no build/ezio in {folder}"
-        if shutil.which("protoc") is None:
-            return "no protoc (Debian's protobuf-compiler)"
-        return "" if importlib.util.find_spec("grpc") else "no module grpc (Debian's python3-grpcio)"
 
     def transfer(self, kind, scene, probe):
         if self.messages is None:
@@ -99,11 +104,9 @@ class EzioVariant(Variant):
 
     def move(self, scene, source, places, probe):
         with contextlib.ExitStack() as ends:
-            log = ends.enter_context(open(scene.lab.folder / "ezio.log", "ab"))
-            options = ("--cache-size", str(self.cache))
             processes = []
             for _ in range(self.count + 1):
-                process = EzioProcess(self.program, self.messages, log, options)
+                process = EzioProcess([program_of(self.folder), "--cache-size", self.cache], free_port(), self.messages, scene.lab.folder)
                 ends.callback(process.close)
                 process.wait_ready()
                 processes.append(process)

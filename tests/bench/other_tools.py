@@ -1,4 +1,4 @@
-"""The same roll-out by other tools, over the same links: aria2 with a tracker, and multicast by udpcast."""
+"""The same roll-out by other tools, over the same links: aria2 and EZIO with a tracker, and multicast by udpcast."""
 import os
 import pathlib
 import shutil
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+from ezio_peer import EzioProcess, announcing, messages_of, program_of  # also finds lab
 from lab import wait_until
 from netns import LabMeter, LinkWatch, run_within, within
 
@@ -14,10 +15,10 @@ TRACKER_USER = "nobody"
 
 
 def missing(tool):
-    """The program that a tool lacks here; empty if none."""
+    """What a tool lacks here; empty if nothing."""
     for program in {"aria2": ("aria2c", "opentracker"), "udpcast": ("udp-sender", "udp-receiver")}.get(tool, ()):
         if shutil.which(program) is None:
-            return program
+            return f"{program} is not installed"
     return ""
 
 
@@ -173,6 +174,42 @@ class Udpcast(OtherTool):
         if status:
             raise AssertionError(f"udp-receiver of node {index} ended with {status}")
         return time.time()
+
+
+class Ezio(OtherTool):
+    """EZIO as it is, from a built clone in a folder. A node ends when its torrent is finished; what is still in the page cache then is not
+    waited for, with aria2 and udpcast neither."""
+
+    name = "ezio"
+
+    def __init__(self, folder, lab, links, scene):
+        super().__init__(lab, links, scene)
+        self.folder, self.daemons = folder, {}
+
+    def prepare(self):
+        tracker = Tracker(self.lab, self.links, self.scene)
+        self.torrent = announcing(self.scene.torrent, tracker.url)
+        messages = messages_of(self.folder, self.lab.folder)
+        for index in range(self.links.count):
+            command = [*within(self.links.namespace(index)), program_of(self.folder)]
+            self.daemons[index] = EzioProcess(command, 6881, messages, self.lab.folder)
+        for daemon in self.daemons.values():
+            daemon.wait_ready()
+        self.daemons[0].add(self.torrent, self.scene.source, True)
+        wait_until(self.daemons[0].is_finished, "EZIO seeds", 20)
+
+    def go(self):
+        for index in range(1, self.links.count):
+            self.daemons[index].add(self.torrent, self.scene.place(index), False)
+
+    def ended_at(self, index):
+        return time.time() if self.daemons[index].is_finished() else None
+
+    def close(self):
+        super().close()
+        for daemon in self.daemons.values():
+            daemon.close()
+        self.daemons.clear()
 
 
 TOOLS = {"aria2": Aria2, "udpcast": Udpcast}
