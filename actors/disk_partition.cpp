@@ -13,15 +13,14 @@ namespace
 /// How soon a drain that waits for hashers or for free blocks looks again.
 constexpr auto drain_check_interval = std::chrono::milliseconds(1);
 
-/// Wakes the actor when the engine next has something due. A tick that is on its way stays; an earlier
-/// deadline sends another one, since a read that waits for a block must not wait for the delay of writes.
+/// Wakes the actor when the engine next has something due. An earlier deadline sends another tick than the
+/// one on its way, since a read that waits for a block must not wait for the delay of writes.
 void schedule_tick(disk_partition_actor::stateful_pointer<disk_partition_state> self)
 {
 	auto const deadline = self->state.engine->next_deadline();
-	if (!deadline || (self->state.next_tick && *self->state.next_tick <= *deadline))
+	if (!deadline || !self->state.ticks.add(*deadline))
 		return;
 	auto const now = monotonic_clock::now();
-	self->state.next_tick = *deadline;
 	// What is due already stands behind all that has arrived, and needs no clock.
 	if (*deadline <= now)
 		self->send(self, tick_atom::value);
@@ -73,11 +72,13 @@ disk_partition_actor::behavior_type disk_partition(
 			schedule_tick(self);
 		},
 		[self](flush_atom) {
-			self->state.engine->flush_all();
+			// Before the rest: who presses from now on means what comes after.
+			self->state.stats->is_press_on_its_way.store(false);
+			self->state.engine->relieve();
 			schedule_tick(self);
 		},
 		[self](tick_atom) {
-			self->state.next_tick.reset();
+			self->state.ticks.arrived();
 			self->state.engine->end_of_batch();
 			schedule_tick(self);
 		},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/core/tick_schedule.hpp"
 #include "actors/messages.hpp"
 
 #include <memory>
@@ -24,7 +25,7 @@ struct disk_partition_state {
 		drain_request request;
 		caf::typed_response_promise<void_reply> promise;
 	};
-	std::optional<monotonic_time> next_tick; ///< of the earliest tick that is on its way
+	tick_schedule ticks;
 	std::optional<pending_drain> drain;
 	bool is_drain_check_pending = false;
 	static inline char const *name = "disk_partition";

@@ -28,9 +28,16 @@ public:
 		m_stats->queue_depth.fetch_add(jobs.size(), std::memory_order_relaxed);
 		auto batch = std::make_shared<job_batch_data>();
 		batch->jobs = std::move(jobs);
+		// A press that is on its way stands before it.
+		m_stats->is_press_on_its_way.store(false);
 		caf::anon_send(m_partition, std::move(batch));
 	}
-	void press() override { caf::anon_send(m_partition, flush_atom::value); }
+	void press() override
+	{
+		// One for a batch is enough, and a partition that hangs must not collect thousands for each of them.
+		if (!m_stats->is_press_on_its_way.exchange(true))
+			caf::anon_send(m_partition, flush_atom::value);
+	}
 
 private:
 	disk_partition_actor m_partition;
@@ -337,6 +344,8 @@ result<void> partition_pool::shared::resize(route &one, std::uint32_t count)
 		while (one.members.size() < count)
 			one.members.push_back(spawn_locked(one));
 	}
+	// Before they get jobs: other devices may take long to follow, and what new ones begin with is no share.
+	share_out();
 	one.router().release(ports_of(one.members));
 	for (auto const &partition : retired)
 		config.on_retirement(partition.actor);

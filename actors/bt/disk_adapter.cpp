@@ -47,6 +47,14 @@ std::size_t to_number(lt::storage_index_t index)
 	return static_cast<std::uint32_t>(index);
 }
 
+/// Does the job hold blocks that were received, so that memory comes free when it ends? A check of what is on
+/// the device does not.
+bool holds_received(disk_job const &job)
+{
+	bool const is_hash = job.kind == job_kind::hash_piece || job.kind == job_kind::hash_block;
+	return job.kind == job_kind::write || (is_hash && !job.is_volatile);
+}
+
 error storage_missing()
 {
 	return make_error(errc::internal, "libtorrent named a storage that does not exist");
@@ -167,10 +175,18 @@ std::unique_ptr<disk_adapter::lt_job> disk_adapter::make_job(job_kind kind, slot
 	return job;
 }
 
+/// Before a job is handed out, and then it must end in complete().
+void disk_adapter::expect(lt_job &job)
+{
+	job.sink = &m_sink;
+	m_sink.expect_one();
+	if (job.queue != nullptr && holds_received(job))
+		++job.queue->receipts;
+}
+
 void disk_adapter::enqueue(std::unique_ptr<lt_job> job)
 {
-	job->sink = &m_sink;
-	m_sink.expect_one();
+	expect(*job);
 	if (job->target == nullptr) {
 		job->failure = storage_missing();
 		m_sink.finished(std::move(job));
@@ -272,17 +288,13 @@ bool disk_adapter::async_write(lt::storage_index_t index, lt::peer_request const
 		// for this cache-size. Fail this block; libtorrent asks for it again.
 		account.refused();
 		job->failure = make_error(errc::no_memory, "no free buffer for a received block");
-		job->sink = &m_sink;
-		m_sink.expect_one();
+		expect(*job);
 		m_sink.finished(std::move(job));
 	}
 
-	// The last resort. Reading, the caches and the marks leave the reserve alone: into it we get only if what
-	// was received piles up faster than the partitions take it, or if slow peers hold the rest. What peers
-	// hand over after they were told to wait, their receive buffers, must still find room:
-	// daemon/sizing.hpp bounds it by this part.
-	auto const &arena = *m_config.arena;
-	if (arena.used_blocks() + arena.reserve_blocks() / 4 * 3 >= arena.capacity_blocks()) {
+	// What peers hand over after they were told to wait must still find room: daemon/sizing.hpp bounds it by
+	// what is free now.
+	if (m_config.arena->is_short()) {
 		for (auto const &other : queues()) {
 			submit(*other);
 			other->route->router().press();
@@ -315,6 +327,11 @@ void disk_adapter::call_observers_when_low()
 		auto &account = queue->route->dirty();
 		account.measure(now);
 		if (queue->waiting.empty() || !account.is_low())
+			continue;
+		// Each who goes on hands over a receive buffer before being told again, and the reserve has room for
+		// that once. What holds received blocks of this device ends with another burst, or the device hangs;
+		// with nothing of the kind under way the memory is somebody else's, and these go on block by block.
+		if (queue->receipts > 0 && m_config.arena->is_short())
 			continue;
 		account.waiting_ended(now);
 		for (auto const &weak : std::exchange(queue->waiting, {})) {
@@ -472,6 +489,10 @@ void disk_adapter::free_disk_buffer(char *buffer)
 void disk_adapter::complete(job_ptr base)
 {
 	auto &job = static_cast<lt_job &>(*base);
+	if (job.queue != nullptr && holds_received(job)) {
+		assert(job.queue->receipts > 0);
+		--job.queue->receipts;
+	}
 	if (job.kind == job_kind::write) {
 		job.block = {};
 		if (job.queue != nullptr)

@@ -121,6 +121,7 @@ private:
 		std::vector<job_ptr> jobs;                             ///< not yet handed over
 		submission_pace pace;                                  ///< of jobs
 		std::vector<std::weak_ptr<lt::disk_observer>> waiting; ///< peers told to wait
+		std::size_t receipts = 0; ///< jobs under way that hold received blocks: writes and hashes
 	};
 	struct slot {
 		std::shared_ptr<storage> target;
@@ -139,6 +140,7 @@ private:
 	void tell_to_wait(device_queue &queue, std::shared_ptr<lt::disk_observer> observer);
 	std::unique_ptr<lt_job> make_job(job_kind kind, slot const &where) const;
 	void enqueue(std::unique_ptr<lt_job> job);
+	void expect(lt_job &job);
 	/// A job of a kind for the whole storage; @p done is called once, with its failure.
 	void submit_to_all(
 		job_kind kind, slot const &where, std::function<void(std::optional<error> const &)> done);

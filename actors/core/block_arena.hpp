@@ -93,6 +93,18 @@ public:
 		return m_is_receiving.load(std::memory_order_relaxed) ? reserve_of(capacity)
 															  : idle_reserve_of(capacity);
 	}
+	/// The last resort is near: received data has got into the reserve, so far that what peers still hand
+	/// over after they are told to wait, their receive buffers, just finds room. It gets there only if it
+	/// piles up faster than partitions and hashers take it, or if others hold more than their part: reading,
+	/// the caches and the marks leave the reserve alone.
+	bool is_short() const { return used_blocks() + reserve_blocks() / 4 * 3 >= capacity_blocks(); }
+	/// How many blocks must fall free before one can be had for reading.
+	std::uint32_t lacking_for_reading() const
+	{
+		auto const limit = capacity_blocks() - reserve_blocks();
+		auto const used = used_blocks();
+		return used < limit ? 0 : used - limit + 1;
+	}
 	/// What an arena of that capacity keeps for receiving: an eighth, but a quarter as long as that is no
 	/// more than 32 MiB; at least 64 blocks, but never more than half of the capacity.
 	static std::uint32_t reserve_of(std::uint32_t capacity_blocks);

@@ -275,25 +275,28 @@ std::uint32_t cache_shard::evict_from(cached_piece &piece, std::uint32_t count)
 	return evicted;
 }
 
-bool cache_shard::evict_unshared()
+std::uint32_t cache_shard::evict_unshared(std::uint32_t count)
 {
+	std::uint32_t evicted = 0;
 	for (auto const &list : m_lists) {
-		for (auto *piece = list.oldest; piece != nullptr; piece = piece->newer) {
-			auto const size = static_cast<std::uint32_t>(piece->slots.size());
-			for (auto index = piece->first_clean; index < size; ++index) {
-				auto &slot = piece->slots[index];
+		for (auto *next = list.oldest; next != nullptr && evicted < count;) {
+			auto &piece = *next;
+			next = piece.newer;
+			auto const size = static_cast<std::uint32_t>(piece.slots.size());
+			for (auto index = piece.first_clean; index < size && evicted < count; ++index) {
+				auto &slot = piece.slots[index];
 				if (!slot.is_clean() || slot.block.use_count() != 1)
 					continue;
 				if (slot.is_ahead)
 					++m_evicted_unused;
-				take_clean(*piece, index);
-				if (piece->clean_blocks == 0 && piece->dirty_blocks == 0)
-					drop(*piece);
-				return true;
+				take_clean(piece, index);
+				++evicted;
 			}
+			if (piece.clean_blocks == 0 && piece.dirty_blocks == 0)
+				drop(piece);
 		}
 	}
-	return false;
+	return evicted;
 }
 
 std::vector<job_ptr> cache_shard::forget_piece(storage_id storage, piece_index piece)

@@ -77,7 +77,7 @@ private:
 /// is newer: who takes it from another peer in time needs no offer, and who takes it later from here costs a
 /// second read. This is looked at anew whenever a sixteenth of the shard has been evicted.
 ///
-/// Pointers to a piece stay valid until settle(), evict_clean() or forget_*() drops it for being empty.
+/// Pointers to a piece stay valid until settle(), evict_*() or forget_*() drops it for being empty.
 class cache_shard
 {
 public:
@@ -112,8 +112,9 @@ public:
 	std::uint32_t evict_clean(std::uint32_t count);
 	/// The same for a warm-up of @p storage: spent pieces, and fresh ones of other storages.
 	std::uint32_t evict_for_warming(std::uint32_t count, storage_id storage);
-	/// Drops one clean block that nobody else refers to, so that it falls free. False if there is none.
-	bool evict_unshared();
+	/// Drops up to @p count clean blocks that nobody else refers to, so that they fall free. Returns how
+	/// many.
+	std::uint32_t evict_unshared(std::uint32_t count);
 	/// Forgets all blocks. Returns the jobs of the dirty ones.
 	std::vector<job_ptr> forget_piece(storage_id storage, piece_index piece);
 	std::vector<job_ptr> forget_storage(storage_id storage);

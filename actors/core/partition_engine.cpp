@@ -28,6 +28,8 @@ namespace
 constexpr auto relaxed = std::memory_order_relaxed;
 /// A shard with less reads for each job by itself: what is read for others would not last until their turn.
 constexpr std::uint32_t batch_share_blocks_min = 128;
+/// What a press makes room for, where memory is short: the next one comes with the next received blocks.
+constexpr std::uint32_t relieved_blocks = 64;
 /// How soon a read that found no free block tries again.
 constexpr auto retry_interval = std::chrono::milliseconds(5);
 /// Empty if the job can be done at all.
@@ -200,6 +202,15 @@ void partition_engine::flush_all()
 {
 	m_impl->finish_reads();
 	m_impl->write_all();
+	m_impl->publish_gauges();
+}
+
+void partition_engine::relieve()
+{
+	flush_all();
+	if (!m_impl->arena.is_short())
+		return;
+	m_impl->cache.evict_unshared(relieved_blocks);
 	m_impl->publish_gauges();
 }
 

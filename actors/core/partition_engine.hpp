@@ -55,7 +55,10 @@ public:
 	/// After a batch of jobs: writes what is ripe (run long enough, piece complete, delay over, cache over
 	/// its share), retries reads that wait for a block, reads on for checks and verifications.
 	void end_of_batch();
-	/// Writes everything dirty now, of all storages: back-pressure.
+	/// Back-pressure: writes everything dirty now, of all storages, and where memory is short gives up what
+	/// is cached and on the device, however little others leave of our share.
+	void relieve();
+	/// Writes everything dirty now, of all storages.
 	void flush_all();
 	/// When end_of_batch() should be called again at the latest although no job came; empty: never, or when
 	/// the wake function is called.

@@ -34,6 +34,9 @@ struct partition_stats {
 	/// Gauge: jobs submitted and not finished. Counted by who submits them, so that those in a busy
 	/// partition's mailbox are seen.
 	std::atomic<std::uint64_t> queue_depth{0};
+	/// Somebody has asked for back-pressure after the last batch and the partition has not heard of it yet.
+	/// No counter: what those who submit to a partition, one at a time, share with it.
+	std::atomic<bool> is_press_on_its_way{false};
 	busy_time device_calls; ///< the thread is in calls of the device, one or many transfers at a time
 	busy_time hashing;      ///< the thread hashes by itself, since no hasher is there for it
 	latency_histogram read_latency;

@@ -61,7 +61,8 @@ bool piece_hashing::hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_
 	auto stream = m_hashers.open_stream(job->want_sha1, job->want_block_sha256);
 	std::weak_ptr<hash_stream> const watched = stream;
 	auto const target = job->target;
-	running_hash running{target->id(), job->piece, watched};
+	// However it ends: what was handed over keeps this partition, whose numbers it counts in.
+	watch(*job, watched);
 	auto const end = first + count;
 	for (auto index = first; index < end;) {
 		hash_task task;
@@ -112,8 +113,6 @@ bool piece_hashing::hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_
 		}
 		m_hashers.submit(std::move(task));
 	}
-	if (!watched.expired())
-		m_running.push_back(std::move(running));
 	return true;
 }
 

@@ -13,6 +13,9 @@ namespace ezio
 namespace
 {
 
+/// Of a cache that cannot make room alone.
+constexpr std::uint32_t given_blocks = 8;
+
 template <class Take>
 std::span<block_ref const> take_up_to(std::vector<block_ref> &to, std::size_t count, Take take)
 {
@@ -51,8 +54,20 @@ std::uint32_t piece_reader::missing_run(disk_job const &job, std::uint32_t first
 block_ref piece_reader::take_block()
 {
 	auto block = take_free_block();
-	while (!block && m_cache.evict_unshared())
+	while (!block) {
+		auto const lacking = std::max(m_arena.lacking_for_reading(), 1U);
+		if (m_cache.clean_blocks() < lacking) {
+			// Not ours alone. What received data has taken of the reserve all caches make up for together,
+			// each a little at every attempt; beyond it somebody holds what no cache can make up for, and
+			// ours would be given up in vain.
+			if (lacking <= m_arena.reserve_blocks())
+				m_cache.evict_unshared(given_blocks);
+			break;
+		}
+		if (m_cache.evict_unshared(lacking) == 0)
+			break;
 		block = take_free_block();
+	}
 	return block;
 }
 

@@ -363,6 +363,38 @@ TEST_CASE("peers wait while memory is short, and are called back with the next c
 	CHECK(fixture.backpressure().count == 1);
 }
 
+TEST_CASE("peers wait while memory is short and the device's own jobs still hold some", "[disk-adapter]")
+{
+	write_answers held;
+	write_answers others;
+	adapter_fixture fixture;
+	auto const other = fixture.add_device("/dev/fake1");
+	auto const observer = std::make_shared<counting_observer>();
+	auto const other_observer = std::make_shared<counting_observer>();
+	fixture.device().faults().hang(device_call::write);
+	for (int start = 0; start < disk_fixture::piece_bytes; start += block)
+		write_block(fixture, 0, start, 'h', held, observer);
+	fixture.disk().submit_jobs();
+	REQUIRE(fixture.run_until([&] { return fixture.device().faults().hanging() == 1; }));
+	std::vector<block_ref> taken;
+	while (fixture.arena().used_blocks() + fixture.arena().reserve_blocks() / 4 <
+		fixture.arena().capacity_blocks())
+		taken.push_back(fixture.arena().allocate(block_purpose::receive));
+
+	// Dirty bytes are far below the mark. A device with nothing else under way goes on, the other waits.
+	CHECK(write_block(fixture, 1, 0, 'h', held, observer));
+	CHECK(write_block(fixture, 0, 0, 'o', others, other_observer, other));
+	REQUIRE(fixture.run_until([&] { return other_observer->calls == 1; }));
+	CHECK(others.codes.size() == 1);
+	CHECK(fixture.backpressure(0).dirty_bytes <= fixture.backpressure(0).mark_bytes / 2);
+	CHECK(observer->calls == 0);
+
+	taken.clear();
+	fixture.device().faults().go_on();
+	REQUIRE(fixture.run_until([&] { return observer->calls == 1; }));
+	CHECK(fixture.backpressure().refused == 0);
+}
+
 TEST_CASE("the first check trusts the caller and every later one asks for hashing", "[disk-adapter]")
 {
 	auto const full_check = GENERATE(false, true);

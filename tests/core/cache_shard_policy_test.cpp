@@ -225,7 +225,7 @@ TEST_CASE("blocks read ahead that nobody asked for are counted when they are evi
 	use.shard.serve(piece, 1, 0);
 	use.shard.evict_clean(3);
 	CHECK(use.shard.evicted_unused() == 1);
-	CHECK(use.shard.evict_unshared());
+	CHECK(use.shard.evict_unshared(1) == 1);
 	CHECK(use.shard.evicted_unused() == 2);
 }
 

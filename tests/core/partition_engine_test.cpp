@@ -729,6 +729,20 @@ TEST_CASE("large pieces go to the hashers in tasks of at most 1 MiB of one strea
 	CHECK(f.done(job).sha1 == sha1_of(pristine(0, 4 * 1024 * 1024)));
 }
 
+TEST_CASE(
+	"a hash that fails half way keeps its partition until hashers are through with what they have of it")
+{
+	held_hash_dispatcher hashers;
+	engine_fixture f({}, 4096, &hashers);
+	auto const s = f.add_storage({{"0", 2 * 1024 * 1024, false}}, 2 * 1024 * 1024);
+	f.faults->at_call_of(device_call::read, 1, {});
+	CHECK(f.failed(f.hash(s, 0)).os_errno == EIO);
+	REQUIRE(hashers.tasks().size() == 1);
+	CHECK_FALSE(f.engine.drain());
+	hashers.run_all();
+	CHECK(f.engine.drain());
+}
+
 TEST_CASE("what was read to be hashed is kept for the readers that follow, unless it was a scan")
 {
 	engine_fixture f;
@@ -771,6 +785,56 @@ TEST_CASE("a cleared piece answers when its hash is out of the hashers and forge
 	f.engine.end_of_batch();
 	f.done(clear);
 	CHECK_FALSE(f.engine.next_deadline());
+}
+
+TEST_CASE("pressed while memory is short, a partition gives up what it has cached")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	for (int piece = 0; piece < 4; ++piece)
+		for (std::uint32_t i = 0; i < piece_blocks; ++i)
+			f.sink.drop(f.read(s, piece, i * block_bytes, block_bytes));
+	REQUIRE(f.stats.blocks_clean == 4 * piece_blocks);
+	f.engine.relieve();
+	CHECK(f.stats.blocks_clean == 4 * piece_blocks);
+	// Others hold so much that this share is more than is left.
+	std::vector<block_ref> taken;
+	while (!f.arena->is_short())
+		taken.push_back(f.arena->allocate(block_purpose::receive));
+	f.engine.relieve();
+	CHECK(f.stats.blocks_clean == 0);
+	CHECK_FALSE(f.arena->is_short());
+}
+
+TEST_CASE("a read that others leave no memory for does not empty the cache in vain")
+{
+	engine_fixture f;
+	auto const s = plain(f);
+	for (std::uint32_t i = 0; i < piece_blocks; ++i)
+		f.sink.drop(f.read(s, 0, i * block_bytes, block_bytes));
+	std::vector<block_ref> taken;
+	while (auto block = f.arena->allocate(block_purpose::receive))
+		taken.push_back(std::move(block));
+	REQUIRE(f.arena->lacking_for_reading() > f.arena->reserve_blocks());
+	auto const waiting = f.read(s, 1, 0, block_bytes);
+	f.engine.end_of_batch();
+	CHECK(f.is_open(waiting));
+	CHECK(f.stats.blocks_clean == piece_blocks);
+	auto const cached = f.read(s, 0, 0, block_bytes);
+	f.done(cached);
+	f.sink.drop(cached);
+
+	// What is in the reserve all caches make up for, a little each at a time.
+	while (f.arena->lacking_for_reading() > piece_blocks + 1)
+		taken.pop_back();
+	f.clock.advance(5ms);
+	f.engine.end_of_batch();
+	CHECK(f.is_open(waiting));
+	CHECK(f.stats.blocks_clean == piece_blocks / 2);
+	taken.pop_back();
+	f.clock.advance(5ms);
+	f.engine.end_of_batch();
+	f.done(waiting);
 }
 
 TEST_CASE("a read waits for a free block and is answered when there is one")
