@@ -80,8 +80,9 @@ public:
 	/// final: the kernel may have dropped the data and forgotten, so what was written since the last success
 	/// is not to be trusted.
 	virtual result<void> flush() = 0;
-	/// What the page cache has of these bytes, and has written, is dropped as far as the kernel lets go of
-	/// it, so that a read asks the device (posix_fadvise(2), POSIX_FADV_DONTNEED). Nothing to do without one.
+	/// What the page cache has of these bytes and their neighbourhood, and has written, is dropped as far as
+	/// the kernel lets go of it, so that a read asks the device (posix_fadvise(2), POSIX_FADV_DONTNEED).
+	/// Nothing to do without a page cache.
 	virtual result<void> forget_cached(std::uint64_t offset_bytes, std::uint64_t length_bytes);
 };
 

@@ -16,6 +16,12 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint32_t task_blocks = 64;
 constexpr std::uint32_t scratch_blocks = 16;
 
+/// Do its hits and misses say something about the cache? Checks and verifications go around it.
+bool is_counted(disk_job const &job)
+{
+	return !job.is_volatile && !job.bypass_cache;
+}
+
 } // namespace
 
 void piece_hashing::hash(job_ptr job)
@@ -105,8 +111,10 @@ bool piece_hashing::hash_in_pool(job_ptr &job, std::uint32_t first, std::uint32_
 				add(std::move(block));
 			m_fresh.clear();
 		}
-		m_stats.cache_misses.fetch_add(misses, relaxed);
-		m_stats.cache_hits.fetch_add(index - begin - misses, relaxed);
+		if (is_counted(*job)) {
+			m_stats.cache_misses.fetch_add(misses, relaxed);
+			m_stats.cache_hits.fetch_add(index - begin - misses, relaxed);
+		}
 		if (index == end) {
 			task.job = std::move(job);
 			stream.reset();
@@ -136,18 +144,16 @@ void piece_hashing::hash_here(job_ptr job, std::uint32_t first, std::uint32_t co
 	for (auto index = first; index < end;) {
 		if (auto const block = job->bypass_cache ? block_ref{} : m_reader.cached(*job, index)) {
 			add(block.data(), index++);
-			m_stats.cache_hits.fetch_add(1, relaxed);
+			m_stats.cache_hits.fetch_add(is_counted(*job) ? 1 : 0, relaxed);
 			continue;
 		}
 		auto const blocks = m_reader.missing_run(*job, index, std::min(end, index + scratch_blocks));
 		auto const payload = payload_of(*job, index, blocks);
 		read_buffer const buffer{m_scratch.get(), static_cast<std::size_t>(payload.length_bytes)};
-		auto read = job->bypass_cache ? m_handles.forget_cached(**opened, payload) : result<void>();
-		if (read)
-			read = m_handles.read_payload(**opened, payload, {&buffer, 1});
+		auto const read = m_handles.read_payload(**opened, payload, {&buffer, 1});
 		if (!read)
 			return answer(m_stats, std::move(job), read.failure());
-		m_stats.cache_misses.fetch_add(blocks, relaxed);
+		m_stats.cache_misses.fetch_add(is_counted(*job) ? blocks : 0, relaxed);
 		for (std::uint32_t i = 0; i < blocks; ++i)
 			add(m_scratch.get() + std::size_t{i} * block_bytes, index + i);
 		index += blocks;

@@ -88,12 +88,8 @@ result<void> piece_reader::fill(disk_job const &job, std::uint32_t first, std::s
 		m_buffers.push_back({blocks[i].data(), block_length(job, first + i)});
 	auto *const open = m_handles.find(job.target->id());
 	assert(open != nullptr);
-	auto const payload = payload_of(job, first, static_cast<std::uint32_t>(blocks.size()));
-	if (job.bypass_cache) {
-		if (auto forgotten = m_handles.forget_cached(*open, payload); !forgotten)
-			return forgotten;
-	}
-	return m_handles.read_payload(*open, payload, m_buffers);
+	return m_handles.read_payload(
+		*open, payload_of(job, first, static_cast<std::uint32_t>(blocks.size())), m_buffers);
 }
 
 void piece_reader::fill_all(std::span<stretch> stretches, std::span<read_buffer const> buffers)
@@ -111,16 +107,9 @@ void piece_reader::fill_all(std::span<stretch> stretches, std::span<read_buffer 
 		}
 		auto *const open = m_handles.find(id);
 		assert(open != nullptr);
-		// Of the others what the page cache has is as good as the device.
-		for (std::size_t i = 0; i < own.size(); ++i) {
-			own[i].outcome = {};
-			if (own[i].job->bypass_cache)
-				own[i].outcome = m_handles.forget_cached(*open, m_reads[i].payload);
-		}
 		m_handles.read_payloads(*open, m_reads);
 		for (std::size_t i = 0; i < own.size(); ++i)
-			if (own[i].outcome)
-				own[i].outcome = std::move(m_reads[i].outcome);
+			own[i].outcome = std::move(m_reads[i].outcome);
 	}
 }
 

@@ -154,9 +154,18 @@ void piece_scan::round(std::span<scan *const> scans, std::uint32_t blocks_each, 
 	m_owners.clear();
 	m_buffers.clear();
 	for (auto *const one : scans) {
-		if (auto const opened = m_handles.acquire(one->job->target); !opened) {
+		auto const opened = m_handles.acquire(one->job->target);
+		if (!opened) {
 			answer(m_stats, std::move(one->job), opened.failure());
 			continue;
+		}
+		// All of the piece before any of it is read: what is dropped part by part is read ahead in vain.
+		if (one->job->bypass_cache && one->next == 0) {
+			auto const forgotten = m_handles.forget_cached(**opened, payload_of(*one->job, 0, one->end));
+			if (!forgotten) {
+				answer(m_stats, std::move(one->job), forgotten.failure());
+				continue;
+			}
 		}
 		if (!gather(*one, blocks_each, is_urgent))
 			break;

@@ -392,10 +392,11 @@ result<void> posix_block_device::flush()
 
 result<void> posix_block_device::forget_cached(std::uint64_t offset_bytes, std::uint64_t length_bytes)
 {
-	// The kernel drops whole pages only, and none that is half within.
-	auto const page = std::uint64_t{page_cache_page_bytes()};
-	auto const begin = offset_bytes / page * page;
-	auto const end = (offset_bytes + length_bytes + page - 1) / page * page;
+	// The kernel drops whole folios only, and none that is half within. They are aligned to their size, which
+	// is that of a huge page at most.
+	constexpr std::uint64_t folio_bytes_max = 2 * 1024 * 1024;
+	auto const begin = offset_bytes / folio_bytes_max * folio_bytes_max;
+	auto const end = (offset_bytes + length_bytes + folio_bytes_max - 1) / folio_bytes_max * folio_bytes_max;
 	auto const kept = ::posix_fadvise(m_buffered.fd.number(), static_cast<off_t>(begin),
 		static_cast<off_t>(end - begin), POSIX_FADV_DONTNEED);
 	if (kept != 0)
