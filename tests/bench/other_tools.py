@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from ezio_peer import EzioProcess, announcing, messages_of, program_of  # also finds lab
+import ezio_peer  # also finds lab
 from lab import wait_until
 from netns import LabMeter, LinkWatch, run_within, within
 
@@ -14,8 +14,10 @@ TRACKER_PORT = 6969
 TRACKER_USER = "nobody"
 
 
-def missing(tool):
-    """What a tool lacks here; empty if nothing."""
+def missing(tool, ezio):
+    """What a tool lacks here; empty if nothing. ezio: the folder of EZIO's clone."""
+    if tool == "ezio":
+        return ezio_peer.missing(ezio)
     for program in {"aria2": ("aria2c", "opentracker"), "udpcast": ("udp-sender", "udp-receiver")}.get(tool, ()):
         if shutil.which(program) is None:
             return f"{program} is not installed"
@@ -57,8 +59,8 @@ class OtherTool:
 
     name = ""
 
-    def __init__(self, lab, links, scene):
-        self.lab, self.links, self.scene = lab, links, scene
+    def __init__(self, lab, links, scene, ezio=None):
+        self.lab, self.links, self.scene, self.ezio = lab, links, scene, ezio
         self.processes = {}
         self.lab.undo.callback(self.close)
 
@@ -182,17 +184,17 @@ class Ezio(OtherTool):
 
     name = "ezio"
 
-    def __init__(self, folder, lab, links, scene):
-        super().__init__(lab, links, scene)
-        self.folder, self.daemons = folder, {}
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        self.daemons = {}
 
     def prepare(self):
         tracker = Tracker(self.lab, self.links, self.scene)
-        self.torrent = announcing(self.scene.torrent, tracker.url)
-        messages = messages_of(self.folder, self.lab.folder)
+        self.torrent = ezio_peer.announcing(self.scene.torrent, tracker.url)
+        messages = ezio_peer.messages_of(self.ezio, self.lab.folder)
         for index in range(self.links.count):
-            command = [*within(self.links.namespace(index)), program_of(self.folder)]
-            self.daemons[index] = EzioProcess(command, 6881, messages, self.lab.folder)
+            command = [*within(self.links.namespace(index)), ezio_peer.program_of(self.ezio)]
+            self.daemons[index] = ezio_peer.EzioProcess(command, 6881, messages, self.lab.folder)
         for daemon in self.daemons.values():
             daemon.wait_ready()
         self.daemons[0].add(self.torrent, self.scene.source, True)
@@ -212,4 +214,4 @@ class Ezio(OtherTool):
         self.daemons.clear()
 
 
-TOOLS = {"aria2": Aria2, "udpcast": Udpcast}
+TOOLS = {"aria2": Aria2, "udpcast": Udpcast, "ezio": Ezio}
